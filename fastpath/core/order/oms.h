@@ -1,0 +1,94 @@
+/* Orders: one door for commands, pre-trade risk, order table and states, positions,
+ * the venue sessions, and recovery as a fold over the journal.
+ *
+ * Sans-I/O: commands, venue bytes, quotes and times go in; bytes to send, journal
+ * records and exec records come out through the sink. It opens nothing, reads no
+ * clock, and allocates nothing after init. Nothing reaches fp_oms_out() that the
+ * journal sink has not taken first, and risk.c's one function stands before every
+ * enter and replace. Cancels are never refused by risk. */
+#ifndef FP_OMS_H
+#define FP_OMS_H
+#include "../fastpath.h"
+#include <stddef.h>
+
+/* What the engine knows of a symbol at a venue when an order is decided. */
+struct fp_quote {
+    uint64_t venue_ns, rx_ns;      /* of the last message that touched the symbol */
+    uint64_t feed_heard_ns;        /* newest packet of the venue's feed on either line */
+    uint32_t bid_e4, bid_shares, ask_e4, ask_shares; /* 0 = none */
+    uint32_t last_price_e4;        /* last print, 0 = none */
+    uint32_t round_lot;
+    char trading_state;            /* H P Q T, 0 unknown */
+    char reg_sho;
+    uint8_t stale;                 /* gap open, book not trustworthy, or feed ended */
+    uint8_t announced;             /* the venue has sent a directory message for the symbol */
+};
+
+struct fp_oms_sink {
+    void *context;
+    /* Durable (to the configured degree) when it returns 0. Negative: nothing may be sent. */
+    int (*journal)(void *context, uint16_t type, uint16_t venue, const void *body, size_t length, uint64_t now_ns);
+    /* One step of an order's life; seq is the account stream's. */
+    void (*exec)(void *context, const struct fp_exec *exec);
+    /* The symbol's quote at a venue; leaves *out zeroed (announced 0) when unknown. */
+    void (*quote)(void *context, uint8_t venue, const char symbol[8], struct fp_quote *out);
+};
+
+struct fp_oms_config {
+    const struct fp_engine_config *engine; /* read at init only */
+    struct fp_oms_sink sink;
+    uint32_t max_orders;                   /* of a day, all venues, finished ones included */
+    uint16_t epoch;                        /* this run's; order ids are epoch(16) | counter(48) */
+};
+
+struct fp_oms; /* opaque */
+
+size_t fp_oms_size(const struct fp_oms_config *config);
+int fp_oms_init(struct fp_oms *oms, const struct fp_oms_config *config);
+
+/* ---- recovery: before anything else, offer every journal entry in order ---- */
+/* Applies the entry to state; emits no exec records. FP_E_CORRUPT when an entry cannot belong here. */
+int fp_oms_fold(struct fp_oms *oms, const struct fp_journal_entry *entry);
+/* The fold is over. Orders without an answer become IN_DOUBT until their venue's replay decides; every order
+ * of the day and every position is emitted once through the exec sink (flag RECOVERED). */
+int fp_oms_fold_done(struct fp_oms *oms, uint64_t now_ns);
+/* Highest epoch seen in the fold, 0 for an empty journal. */
+uint16_t fp_oms_last_epoch(const struct fp_oms *oms);
+
+/* ---- commands ---- */
+/* Decide one command, journal it and its decision, queue bytes. Always fills *reply. */
+void fp_oms_command(struct fp_oms *oms, const struct fp_command *command, uint64_t now_ns, struct fp_reply *reply);
+
+/* ---- a venue's TCP connection, as the engine's loop sees it ---- */
+void fp_oms_connected(struct fp_oms *oms, uint8_t venue, uint64_t now_ns);
+void fp_oms_disconnected(struct fp_oms *oms, uint8_t venue, uint64_t now_ns);
+/* Take bytes off the stream. Returns bytes consumed (a partial packet stays with the caller), or a
+ * negative error: close the connection. */
+int fp_oms_receive(struct fp_oms *oms, uint8_t venue, const uint8_t *bytes, size_t length, uint64_t now_ns);
+/* Bytes waiting to be sent; contiguous. Returns their number. */
+size_t fp_oms_out(const struct fp_oms *oms, uint8_t venue, const uint8_t **bytes);
+void fp_oms_sent(struct fp_oms *oms, uint8_t venue, size_t count, uint64_t now_ns);
+/* 1 when the engine should (re)connect the venue now, 0 not yet or never again (session ended, login refused). */
+int fp_oms_wants_connection(const struct fp_oms *oms, uint8_t venue, uint64_t now_ns);
+
+/* Heartbeats, timeouts, rate buckets; call at least every 10 ms. Returns 0, or a bit mask of venues
+ * whose connection must be closed. */
+uint32_t fp_oms_timer(struct fp_oms *oms, uint64_t now_ns);
+/* Log out everywhere (queues Logout Requests). */
+void fp_oms_logout(struct fp_oms *oms, uint64_t now_ns);
+
+/* ---- reading ---- */
+void fp_oms_stats(const struct fp_oms *oms, uint8_t venue, struct fp_order_stats *out);
+/* Round trip of the last acknowledged order at the venue, ns, once per ack; 0 when none since the last call. */
+uint64_t fp_oms_take_ack_ns(struct fp_oms *oms, uint8_t venue);
+int fp_oms_kill_state(const struct fp_oms *oms, uint32_t *venues, uint8_t *firm);
+int fp_oms_recovering(const struct fp_oms *oms);
+/* Order by engine id, or by account and client order id; fills a record with its state now. FP_E_NOT_FOUND. */
+int fp_oms_order(const struct fp_oms *oms, uint64_t order_id, struct fp_exec *out);
+int fp_oms_order_by_client_id(const struct fp_oms *oms, uint16_t account, const char *client_order_id, struct fp_exec *out);
+/* Sums over everything that a tool can recompute from the journal; equal states give equal hashes. */
+uint64_t fp_oms_state_hash(const struct fp_oms *oms);
+/* Walk every invariant (for tests): open counts, reservations, positions equal the fold of fills. 0 or FP_E_CORRUPT. */
+int fp_oms_validate(const struct fp_oms *oms);
+
+#endif
