@@ -107,7 +107,8 @@ def c_wire(spec: Json, protocol: str, title: str) -> str:
         size = message.get("base_length", message["length"])
         out += [f"/* '{message['type']}' {message['name']}, {size} bytes on the wire */", f"struct {ident} {{"]
         # Widest first, so that the struct has no padding holes worth naming.
-        ordered = sorted(message["fields"], key=lambda f: (-min(8, WIDTH.get(f["kind"], 1)), f["offset"]))
+        # The type comes first, where the body union's own `type` reads it; then wide fields first, for little padding.
+        ordered = sorted(message["fields"], key=lambda f: (f["offset"] != 0, -min(8, WIDTH.get(f["kind"], 1)), f["offset"]))
         for field in ordered:
             if field["kind"] == "alpha":
                 out.append(f"    char {field['name']}[{field['width']}];")

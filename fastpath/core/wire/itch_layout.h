@@ -10,10 +10,10 @@
 
 /* 'S' System Event, 12 bytes on the wire */
 struct fp_itch_system_event {
+    char type;
     uint64_t timestamp_ns;
     uint16_t locate;
     uint16_t tracking;
-    char type;
     char event_code;
 };
 #define FP_ITCH_SYSTEM_EVENT_LEN 12
@@ -25,12 +25,12 @@ struct fp_itch_system_event {
 
 /* 'R' Stock Directory, 39 bytes on the wire */
 struct fp_itch_stock_directory {
+    char type;
     uint64_t timestamp_ns;
     uint32_t round_lot_size;
     uint32_t etp_leverage_factor;
     uint16_t locate;
     uint16_t tracking;
-    char type;
     char stock[8];
     char market_category;
     char financial_status;
@@ -66,10 +66,10 @@ struct fp_itch_stock_directory {
 
 /* 'H' Stock Trading Action, 25 bytes on the wire */
 struct fp_itch_stock_trading_action {
+    char type;
     uint64_t timestamp_ns;
     uint16_t locate;
     uint16_t tracking;
-    char type;
     char stock[8];
     char trading_state;
     char reserved;
@@ -87,10 +87,10 @@ struct fp_itch_stock_trading_action {
 
 /* 'Y' Reg SHO Restriction, 20 bytes on the wire */
 struct fp_itch_reg_sho_restriction {
+    char type;
     uint64_t timestamp_ns;
     uint16_t locate;
     uint16_t tracking;
-    char type;
     char stock[8];
     char reg_sho_action;
 };
@@ -104,10 +104,10 @@ struct fp_itch_reg_sho_restriction {
 
 /* 'L' Market Participant Position, 26 bytes on the wire */
 struct fp_itch_market_participant_position {
+    char type;
     uint64_t timestamp_ns;
     uint16_t locate;
     uint16_t tracking;
-    char type;
     char mpid[4];
     char stock[8];
     char primary_market_maker;
@@ -127,13 +127,13 @@ struct fp_itch_market_participant_position {
 
 /* 'V' MWCB Decline Level, 35 bytes on the wire */
 struct fp_itch_mwcb_decline_level {
+    char type;
     uint64_t level1_e8;
     uint64_t level2_e8;
     uint64_t level3_e8;
     uint64_t timestamp_ns;
     uint16_t locate;
     uint16_t tracking;
-    char type;
 };
 #define FP_ITCH_MWCB_DECLINE_LEVEL_LEN 35
 #define FP_ITCH_MWCB_DECLINE_LEVEL_TYPE 0
@@ -146,10 +146,10 @@ struct fp_itch_mwcb_decline_level {
 
 /* 'W' MWCB Status, 12 bytes on the wire */
 struct fp_itch_mwcb_status {
+    char type;
     uint64_t timestamp_ns;
     uint16_t locate;
     uint16_t tracking;
-    char type;
     char breached_level;
 };
 #define FP_ITCH_MWCB_STATUS_LEN 12
@@ -161,12 +161,12 @@ struct fp_itch_mwcb_status {
 
 /* 'K' IPO Quoting Period Update, 28 bytes on the wire */
 struct fp_itch_ipo_quoting_period {
+    char type;
     uint64_t timestamp_ns;
     uint32_t release_time;
     uint32_t ipo_price_e4;
     uint16_t locate;
     uint16_t tracking;
-    char type;
     char stock[8];
     char release_qualifier;
 };
@@ -182,6 +182,7 @@ struct fp_itch_ipo_quoting_period {
 
 /* 'J' LULD Auction Collar, 35 bytes on the wire */
 struct fp_itch_luld_auction_collar {
+    char type;
     uint64_t timestamp_ns;
     uint32_t reference_price_e4;
     uint32_t upper_price_e4;
@@ -189,7 +190,6 @@ struct fp_itch_luld_auction_collar {
     uint32_t extension;
     uint16_t locate;
     uint16_t tracking;
-    char type;
     char stock[8];
 };
 #define FP_ITCH_LULD_AUCTION_COLLAR_LEN 35
@@ -205,10 +205,10 @@ struct fp_itch_luld_auction_collar {
 
 /* 'h' Operational Halt, 21 bytes on the wire */
 struct fp_itch_operational_halt {
+    char type;
     uint64_t timestamp_ns;
     uint16_t locate;
     uint16_t tracking;
-    char type;
     char stock[8];
     char market_code;
     char action;
@@ -224,13 +224,13 @@ struct fp_itch_operational_halt {
 
 /* 'A' Add Order (no MPID), 36 bytes on the wire */
 struct fp_itch_add_order {
+    char type;
     uint64_t order_ref;
     uint64_t timestamp_ns;
     uint32_t shares;
     uint32_t price_e4;
     uint16_t locate;
     uint16_t tracking;
-    char type;
     char side;
     char stock[8];
 };
@@ -247,13 +247,13 @@ struct fp_itch_add_order {
 
 /* 'F' Add Order (MPID), 40 bytes on the wire */
 struct fp_itch_add_order_mpid {
+    char type;
     uint64_t order_ref;
     uint64_t timestamp_ns;
     uint32_t shares;
     uint32_t price_e4;
     uint16_t locate;
     uint16_t tracking;
-    char type;
     char side;
     char stock[8];
     char attribution[4];
@@ -272,13 +272,13 @@ struct fp_itch_add_order_mpid {
 
 /* 'E' Order Executed, 31 bytes on the wire */
 struct fp_itch_order_executed {
+    char type;
     uint64_t order_ref;
     uint64_t match_number;
     uint64_t timestamp_ns;
     uint32_t shares;
     uint16_t locate;
     uint16_t tracking;
-    char type;
 };
 #define FP_ITCH_ORDER_EXECUTED_LEN 31
 #define FP_ITCH_ORDER_EXECUTED_TYPE 0
@@ -291,6 +291,7 @@ struct fp_itch_order_executed {
 
 /* 'C' Order Executed With Price, 36 bytes on the wire */
 struct fp_itch_order_executed_with_price {
+    char type;
     uint64_t order_ref;
     uint64_t match_number;
     uint64_t timestamp_ns;
@@ -298,7 +299,6 @@ struct fp_itch_order_executed_with_price {
     uint32_t execution_price_e4;
     uint16_t locate;
     uint16_t tracking;
-    char type;
     char printable;
 };
 #define FP_ITCH_ORDER_EXECUTED_WITH_PRICE_LEN 36
@@ -314,12 +314,12 @@ struct fp_itch_order_executed_with_price {
 
 /* 'X' Order Cancel, 23 bytes on the wire */
 struct fp_itch_order_cancel {
+    char type;
     uint64_t order_ref;
     uint64_t timestamp_ns;
     uint32_t shares;
     uint16_t locate;
     uint16_t tracking;
-    char type;
 };
 #define FP_ITCH_ORDER_CANCEL_LEN 23
 #define FP_ITCH_ORDER_CANCEL_TYPE 0
@@ -331,11 +331,11 @@ struct fp_itch_order_cancel {
 
 /* 'D' Order Delete, 19 bytes on the wire */
 struct fp_itch_order_delete {
+    char type;
     uint64_t order_ref;
     uint64_t timestamp_ns;
     uint16_t locate;
     uint16_t tracking;
-    char type;
 };
 #define FP_ITCH_ORDER_DELETE_LEN 19
 #define FP_ITCH_ORDER_DELETE_TYPE 0
@@ -346,6 +346,7 @@ struct fp_itch_order_delete {
 
 /* 'U' Order Replace, 35 bytes on the wire */
 struct fp_itch_order_replace {
+    char type;
     uint64_t order_ref;
     uint64_t new_order_ref;
     uint64_t timestamp_ns;
@@ -353,7 +354,6 @@ struct fp_itch_order_replace {
     uint32_t price_e4;
     uint16_t locate;
     uint16_t tracking;
-    char type;
 };
 #define FP_ITCH_ORDER_REPLACE_LEN 35
 #define FP_ITCH_ORDER_REPLACE_TYPE 0
@@ -367,6 +367,7 @@ struct fp_itch_order_replace {
 
 /* 'P' Trade (non-cross), 44 bytes on the wire */
 struct fp_itch_trade {
+    char type;
     uint64_t order_ref;
     uint64_t match_number;
     uint64_t timestamp_ns;
@@ -374,7 +375,6 @@ struct fp_itch_trade {
     uint32_t price_e4;
     uint16_t locate;
     uint16_t tracking;
-    char type;
     char side;
     char stock[8];
 };
@@ -392,13 +392,13 @@ struct fp_itch_trade {
 
 /* 'Q' Cross Trade, 40 bytes on the wire */
 struct fp_itch_cross_trade {
+    char type;
     uint64_t shares;
     uint64_t match_number;
     uint64_t timestamp_ns;
     uint32_t cross_price_e4;
     uint16_t locate;
     uint16_t tracking;
-    char type;
     char stock[8];
     char cross_type;
 };
@@ -415,11 +415,11 @@ struct fp_itch_cross_trade {
 
 /* 'B' Broken Trade, 19 bytes on the wire */
 struct fp_itch_broken_trade {
+    char type;
     uint64_t match_number;
     uint64_t timestamp_ns;
     uint16_t locate;
     uint16_t tracking;
-    char type;
 };
 #define FP_ITCH_BROKEN_TRADE_LEN 19
 #define FP_ITCH_BROKEN_TRADE_TYPE 0
@@ -430,6 +430,7 @@ struct fp_itch_broken_trade {
 
 /* 'I' NOII, 50 bytes on the wire */
 struct fp_itch_noii {
+    char type;
     uint64_t paired_shares;
     uint64_t imbalance_shares;
     uint64_t timestamp_ns;
@@ -438,7 +439,6 @@ struct fp_itch_noii {
     uint32_t current_ref_price_e4;
     uint16_t locate;
     uint16_t tracking;
-    char type;
     char imbalance_direction;
     char stock[8];
     char cross_type;
@@ -461,10 +461,10 @@ struct fp_itch_noii {
 
 /* 'N' RPII, 20 bytes on the wire */
 struct fp_itch_rpii {
+    char type;
     uint64_t timestamp_ns;
     uint16_t locate;
     uint16_t tracking;
-    char type;
     char stock[8];
     char interest_flag;
 };
@@ -478,6 +478,7 @@ struct fp_itch_rpii {
 
 /* 'O' Direct Listing Capital Raise, 48 bytes on the wire */
 struct fp_itch_dlcr {
+    char type;
     uint64_t near_time;
     uint64_t timestamp_ns;
     uint32_t min_price_e4;
@@ -487,7 +488,6 @@ struct fp_itch_dlcr {
     uint32_t upper_collar_e4;
     uint16_t locate;
     uint16_t tracking;
-    char type;
     char stock[8];
     char open_eligibility;
 };

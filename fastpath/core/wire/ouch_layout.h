@@ -10,10 +10,10 @@
 
 /* 'O' Enter Order, 45 bytes on the wire */
 struct fp_ouch_in_enter_order {
+    char type;
     uint64_t price_e4;
     uint32_t user_ref_num;
     uint32_t quantity;
-    char type;
     char side;
     char symbol[8];
     char time_in_force;
@@ -39,11 +39,11 @@ struct fp_ouch_in_enter_order {
 
 /* 'U' Replace Order Request, 38 bytes on the wire */
 struct fp_ouch_in_replace_order {
+    char type;
     uint64_t price_e4;
     uint32_t orig_user_ref_num;
     uint32_t user_ref_num;
     uint32_t quantity;
-    char type;
     char time_in_force;
     char display;
     char inter_market_sweep_eligibility;
@@ -62,9 +62,9 @@ struct fp_ouch_in_replace_order {
 
 /* 'X' Cancel Order Request, 9 bytes on the wire */
 struct fp_ouch_in_cancel_order {
+    char type;
     uint32_t user_ref_num;
     uint32_t quantity;
-    char type;
 };
 #define FP_OUCH_IN_CANCEL_ORDER_LEN 9
 #define FP_OUCH_IN_CANCEL_ORDER_TYPE 0
@@ -73,9 +73,9 @@ struct fp_ouch_in_cancel_order {
 
 /* 'M' Modify Order Request, 10 bytes on the wire */
 struct fp_ouch_in_modify_order {
+    char type;
     uint32_t user_ref_num;
     uint32_t quantity;
-    char type;
     char side;
 };
 #define FP_OUCH_IN_MODIFY_ORDER_LEN 10
@@ -86,8 +86,8 @@ struct fp_ouch_in_modify_order {
 
 /* 'C' Mass Cancel Request, 17 bytes on the wire */
 struct fp_ouch_in_mass_cancel {
-    uint32_t user_ref_num;
     char type;
+    uint32_t user_ref_num;
     char firm[4];
     char symbol[8];
 };
@@ -99,8 +99,8 @@ struct fp_ouch_in_mass_cancel {
 
 /* 'D' Disable Order Entry Request, 9 bytes on the wire */
 struct fp_ouch_in_disable_order_entry {
-    uint32_t user_ref_num;
     char type;
+    uint32_t user_ref_num;
     char firm[4];
 };
 #define FP_OUCH_IN_DISABLE_ORDER_ENTRY_LEN 9
@@ -110,8 +110,8 @@ struct fp_ouch_in_disable_order_entry {
 
 /* 'E' Enable Order Entry Request, 9 bytes on the wire */
 struct fp_ouch_in_enable_order_entry {
-    uint32_t user_ref_num;
     char type;
+    uint32_t user_ref_num;
     char firm[4];
 };
 #define FP_OUCH_IN_ENABLE_ORDER_ENTRY_LEN 9
@@ -128,8 +128,8 @@ struct fp_ouch_in_account_query {
 
 /* 'S' System Event, 10 bytes on the wire */
 struct fp_ouch_out_system_event {
-    uint64_t timestamp_ns;
     char type;
+    uint64_t timestamp_ns;
     char event_code;
 };
 #define FP_OUCH_OUT_SYSTEM_EVENT_LEN 10
@@ -139,12 +139,12 @@ struct fp_ouch_out_system_event {
 
 /* 'A' Order Accepted, 62 bytes on the wire */
 struct fp_ouch_out_order_accepted {
+    char type;
     uint64_t timestamp_ns;
     uint64_t price_e4;
     uint64_t order_reference_number;
     uint32_t user_ref_num;
     uint32_t quantity;
-    char type;
     char side;
     char symbol[8];
     char time_in_force;
@@ -174,13 +174,13 @@ struct fp_ouch_out_order_accepted {
 
 /* 'U' Order Replaced, 66 bytes on the wire */
 struct fp_ouch_out_order_replaced {
+    char type;
     uint64_t timestamp_ns;
     uint64_t price_e4;
     uint64_t order_reference_number;
     uint32_t orig_user_ref_num;
     uint32_t user_ref_num;
     uint32_t quantity;
-    char type;
     char side;
     char symbol[8];
     char time_in_force;
@@ -211,10 +211,10 @@ struct fp_ouch_out_order_replaced {
 
 /* 'C' Order Canceled, 18 bytes on the wire */
 struct fp_ouch_out_order_canceled {
+    char type;
     uint64_t timestamp_ns;
     uint32_t user_ref_num;
     uint32_t quantity;
-    char type;
     char reason;
 };
 #define FP_OUCH_OUT_ORDER_CANCELED_LEN 18
@@ -226,12 +226,12 @@ struct fp_ouch_out_order_canceled {
 
 /* 'D' AIQ Canceled, 32 bytes on the wire */
 struct fp_ouch_out_aiq_canceled {
+    char type;
     uint64_t timestamp_ns;
     uint64_t execution_price_e4;
     uint32_t user_ref_num;
     uint32_t decrement_shares;
     uint32_t quantity_prevented_from_trading;
-    char type;
     char reason;
     char liquidity_flag;
     char aiq_strategy;
@@ -249,12 +249,12 @@ struct fp_ouch_out_aiq_canceled {
 
 /* 'E' Order Executed, 34 bytes on the wire */
 struct fp_ouch_out_order_executed {
+    char type;
     uint64_t timestamp_ns;
     uint64_t price_e4;
     uint64_t match_number;
     uint32_t user_ref_num;
     uint32_t quantity;
-    char type;
     char liquidity_flag;
 };
 #define FP_OUCH_OUT_ORDER_EXECUTED_LEN 34
@@ -268,10 +268,10 @@ struct fp_ouch_out_order_executed {
 
 /* 'B' Broken Trade, 36 bytes on the wire */
 struct fp_ouch_out_broken_trade {
+    char type;
     uint64_t timestamp_ns;
     uint64_t match_number;
     uint32_t user_ref_num;
-    char type;
     char reason;
     char cl_ord_id[14];
 };
@@ -285,10 +285,10 @@ struct fp_ouch_out_broken_trade {
 
 /* 'J' Rejected, 29 bytes on the wire */
 struct fp_ouch_out_rejected {
+    char type;
     uint64_t timestamp_ns;
     uint32_t user_ref_num;
     uint16_t reason;
-    char type;
     char cl_ord_id[14];
 };
 #define FP_OUCH_OUT_REJECTED_LEN 29
@@ -300,9 +300,9 @@ struct fp_ouch_out_rejected {
 
 /* 'P' Cancel Pending, 13 bytes on the wire */
 struct fp_ouch_out_cancel_pending {
+    char type;
     uint64_t timestamp_ns;
     uint32_t user_ref_num;
-    char type;
 };
 #define FP_OUCH_OUT_CANCEL_PENDING_LEN 13
 #define FP_OUCH_OUT_CANCEL_PENDING_TYPE 0
@@ -311,9 +311,9 @@ struct fp_ouch_out_cancel_pending {
 
 /* 'I' Cancel Reject, 13 bytes on the wire */
 struct fp_ouch_out_cancel_reject {
+    char type;
     uint64_t timestamp_ns;
     uint32_t user_ref_num;
-    char type;
 };
 #define FP_OUCH_OUT_CANCEL_REJECT_LEN 13
 #define FP_OUCH_OUT_CANCEL_REJECT_TYPE 0
@@ -322,11 +322,11 @@ struct fp_ouch_out_cancel_reject {
 
 /* 'T' Order Priority Update, 30 bytes on the wire */
 struct fp_ouch_out_order_priority_update {
+    char type;
     uint64_t timestamp_ns;
     uint64_t price_e4;
     uint64_t order_reference_number;
     uint32_t user_ref_num;
-    char type;
     char display;
 };
 #define FP_OUCH_OUT_ORDER_PRIORITY_UPDATE_LEN 30
@@ -339,10 +339,10 @@ struct fp_ouch_out_order_priority_update {
 
 /* 'M' Order Modified, 18 bytes on the wire */
 struct fp_ouch_out_order_modified {
+    char type;
     uint64_t timestamp_ns;
     uint32_t user_ref_num;
     uint32_t quantity;
-    char type;
     char side;
 };
 #define FP_OUCH_OUT_ORDER_MODIFIED_LEN 18
@@ -354,9 +354,9 @@ struct fp_ouch_out_order_modified {
 
 /* 'R' Order Restated, 14 bytes on the wire */
 struct fp_ouch_out_order_restated {
+    char type;
     uint64_t timestamp_ns;
     uint32_t user_ref_num;
-    char type;
     char reason;
 };
 #define FP_OUCH_OUT_ORDER_RESTATED_LEN 14
@@ -367,9 +367,9 @@ struct fp_ouch_out_order_restated {
 
 /* 'X' Mass Cancel Response, 25 bytes on the wire */
 struct fp_ouch_out_mass_cancel_response {
+    char type;
     uint64_t timestamp_ns;
     uint32_t user_ref_num;
-    char type;
     char firm[4];
     char symbol[8];
 };
@@ -382,9 +382,9 @@ struct fp_ouch_out_mass_cancel_response {
 
 /* 'G' Disable Order Entry Response, 17 bytes on the wire */
 struct fp_ouch_out_disable_order_entry_response {
+    char type;
     uint64_t timestamp_ns;
     uint32_t user_ref_num;
-    char type;
     char firm[4];
 };
 #define FP_OUCH_OUT_DISABLE_ORDER_ENTRY_RESPONSE_LEN 17
@@ -395,9 +395,9 @@ struct fp_ouch_out_disable_order_entry_response {
 
 /* 'K' Enable Order Entry Response, 17 bytes on the wire */
 struct fp_ouch_out_enable_order_entry_response {
+    char type;
     uint64_t timestamp_ns;
     uint32_t user_ref_num;
-    char type;
     char firm[4];
 };
 #define FP_OUCH_OUT_ENABLE_ORDER_ENTRY_RESPONSE_LEN 17
@@ -408,9 +408,9 @@ struct fp_ouch_out_enable_order_entry_response {
 
 /* 'Q' Account Query Response, 13 bytes on the wire */
 struct fp_ouch_out_account_query_response {
+    char type;
     uint64_t timestamp_ns;
     uint32_t next_user_ref_num;
-    char type;
 };
 #define FP_OUCH_OUT_ACCOUNT_QUERY_RESPONSE_LEN 13
 #define FP_OUCH_OUT_ACCOUNT_QUERY_RESPONSE_TYPE 0
