@@ -42,8 +42,9 @@ def test_c_unit(path: Path, variant: str, tmp_path: Path) -> None:
     assert sources, f"{path.name} names no sources"
     binary = tmp_path / path.stem
     command = [
-        *os.environ.get("CC", "gcc").split(), *WARNINGS, *VARIANTS[variant], "-I", str(ROOT / "fastpath/core"), "-I", str(ROOT),
-        str(path), *[str(ROOT / s) for s in sources], *directive(text, "flags"), "-lm", "-o", str(binary),
+        *os.environ.get("CC", "gcc").split(), *WARNINGS, *VARIANTS[variant],
+        "-I", str(ROOT / "fastpath/core"), "-I", str(ROOT), str(path),
+        *[str(ROOT / s) for s in sources], *directive(text, "flags"), "-lm", "-o", str(binary),
     ]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr[-4000:]

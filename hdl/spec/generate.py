@@ -120,7 +120,7 @@ def c_wire(spec: Json, protocol: str, title: str) -> str:
         out.append("")
         rows = ", ".join(_row(ident, f) for f in message["fields"])
         tables.append(f"static const struct fp_field {ident}_fields[] = {{{rows}}};")
-    out += tables + [""]
+    out += [*tables, ""]
     groups: dict[str, list[Json]] = {}
     for message in spec["messages"]:
         groups.setdefault(message.get("direction", ""), []).append(message)
@@ -192,7 +192,7 @@ def python_records(spec: Json) -> str:
     out += ["", "#: One sentence for each reason code, for people and agents.", "REASON_TEXT: dict[int, str] = {"]
     for enum in spec["enums"]:
         if enum["name"] == "reason":
-            for name, value, doc in enum_values(enum):
+            for name, value, _ in enum_values(enum):
                 text = docs[f"FP_{name}"] or name.split("_", 1)[1].replace("_", " ").lower()
                 out.append(f"    {value}: {text!r},")
     out += ["}", ""]

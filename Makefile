@@ -1,0 +1,81 @@
+# Fastpath: each target does its own set-up. `make help` lists them.
+# Everything is installed into .venv from requirements/*.lock; nothing outside this folder is touched
+# but Debian packages that are missing (python3-venv, python3-dev, tshark, the HDL tools' compilers).
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(BIN)/uv
+UV_VERSION := 0.13.8
+STAY ?= 0
+ARGS ?=
+C_SOURCES := $(shell find fastpath/core sim/exchange -name '*.[ch]' 2>/dev/null)
+BUILD_FILES := pyproject.toml setup.py fastpath/build_core.py sim/exchange/build_native.py $(C_SOURCES)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-asan lint spec spec-check bench sim hdl-check lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+demo: .make/run ## the whole loop on this machine: two exchanges, engine, bridge, an agent (STAY=1 leaves it running)
+	@$(BIN)/fastpath demo $(if $(filter 1,$(STAY)),--stay) $(ARGS)
+
+test: .make/test lint spec-check ## every check and test
+	$(BIN)/python -m pytest $(ARGS)
+
+test-asan: .make/test ## the engine's and the simulator's own tests with the C code under ASan and UBSan
+	$(BIN)/python tools/test_sanitized.py $(ARGS)
+
+lint: .make/dev ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+spec: .make/dev ## regenerate what follows from hdl/spec
+	$(BIN)/python hdl/spec/generate.py
+
+spec-check: .make/dev ## fail when a generated file is stale
+	$(BIN)/python hdl/spec/generate.py --check
+
+bench: .make/dev ## every benchmark: ratios with their conditions, JSON and plots in bench/results
+	$(BIN)/python -m bench $(ARGS)
+
+lock: .venv/.uv ## resolve the lock files again
+	$(UV) pip compile -q pyproject.toml --extra bridge --extra build --generate-hashes --no-annotate --no-header --no-emit-index-url -o requirements/run.lock $(ARGS)
+	$(UV) pip compile -q pyproject.toml --extra dev --generate-hashes --no-annotate --no-header --no-emit-index-url -o requirements/dev.lock $(ARGS)
+	$(UV) pip compile -q pyproject.toml --extra dev --extra hdl --generate-hashes --no-annotate --no-header --no-emit-index-url -o requirements/hdl.lock $(ARGS)
+
+clean: ## remove what was built (not .venv)
+	rm -rf .make build bench/results fastpath/*.so sim/exchange/*.so fastpath/_core.c sim/exchange/_native.c
+
+.venv/.uv:
+	@tools/install_system_packages.sh run
+	@echo "making .venv"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install -q --disable-pip-version-check uv==$(UV_VERSION)
+	@touch $@
+
+# The three stamps nest: sim has everything of dev, dev has everything of run.
+.make/run-deps: requirements/run.lock | .venv/.uv
+	@mkdir -p .make
+	@echo "installing locked dependencies"
+	@$(UV) pip install -q --require-hashes -r requirements/run.lock
+	@touch $@
+
+.make/run: .make/run-deps $(BUILD_FILES)
+	@echo "building the C core"
+	@$(UV) pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+.make/dev: requirements/dev.lock .make/run
+	@echo "installing locked development dependencies"
+	@$(UV) pip install -q --require-hashes -r requirements/dev.lock
+	@touch $@
+
+.make/test: .make/dev
+	@tools/install_system_packages.sh test
+	@touch $@
+
+.make/sim: requirements/hdl.lock .make/dev
+	@tools/install_system_packages.sh sim
+	@$(UV) pip install -q --require-hashes -r requirements/hdl.lock
+	@touch $@
