@@ -280,7 +280,8 @@ class Config(Model):
             for venue in agent.venues:
                 if venue not in venues:
                     raise ValueError(
-                        f"agents: '{agent.name}' names venue '{venue}', which is not configured; known: {sorted(venues)}"
+                        f"agents: '{agent.name}' names venue '{venue}', which is not configured; "
+                        f"known: {sorted(venues)}"
                     )
         for exchange in self.exchanges:
             if exchange.name not in venues:
