@@ -214,7 +214,7 @@ def python_wire(specs: dict[str, Json]) -> str:
             out += ["", f"#: {spec['protocol']}{' ' + direction + 'bound' if direction else ''}: type byte -> dtype (without appendage).", f"{name}_DTYPES: dict[bytes, np.dtype[np.void]] = {{"]
             for m in members:
                 out += [f"    {m['type'].encode()!r}: np.dtype(  # {m['name']}", "        {"]
-                out += ["    " + line for line in _dtype(m["fields"], NUMPY_BE, int(m.get("base_length", m["length"])))]
+                out += ["    " + line for line in _dtype(m["fields"], NUMPY_BE, int(m.get("base_length") or m["length"]))]
                 out += ["        }", "    ),"]
             out.append("}")
     out.append("")
