@@ -62,6 +62,7 @@ class EventFlag(IntFlag):
     UNKNOWN_REF = 256  # the order reference is not in the book; nothing was changed
     CROSSED = 512  # best bid >= best ask after the message
     HALTED = 1024  # the symbol is not in trading state T
+    ORDER_DONE = 2048  # the order left the book with this record (D, or an E C X that took its last share); set by the engine, not by the book
 
 
 class ExecKind(IntEnum):

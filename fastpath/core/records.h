@@ -54,6 +54,7 @@ enum fp_event_flag {
     FP_EF_UNKNOWN_REF = 256, /* the order reference is not in the book; nothing was changed */
     FP_EF_CROSSED = 512, /* best bid >= best ask after the message */
     FP_EF_HALTED = 1024, /* the symbol is not in trading state T */
+    FP_EF_ORDER_DONE = 2048, /* the order left the book with this record (D, or an E C X that took its last share); set by the engine, not by the book */
 };
 
 /* Steps of an order's life. */
