@@ -3,7 +3,42 @@
  * apply() turns one message into 0..FP_BOOK_MAX_EVENTS event records. It never
  * allocates, never reads a clock, and never lets a bad message change a book: a
  * message that does not fit is counted and, where it may hide a loss, its symbol
- * is marked stale. It knows nobody: not packets, not orders of ours. */
+ * is marked stale. It knows nobody: not packets, not orders of ours (of `wire` it
+ * uses the generated field offsets and the big-endian loads, no function).
+ *
+ * What each message leaves (price, shares; "before"/"after": the BBO shown):
+ *   A F        one record: resting price, shares added; after
+ *   E          kind E, flag MORE: resting price, shares taken; before.  Then T: ref = match number, resting price, shares; after
+ *   C          as E, but T has the price traded. Printable not 'Y': one record C with NON_PRINTABLE, after; no T, no last price
+ *   X D        one record: resting price, shares taken; after
+ *   U          kind D, flag MORE: the old reference, its price, all its shares; before.  Then U: new reference, price, shares; after
+ *   P          one T: ref = match number; SELL when the message's side is S. No book changes
+ *   Q          one Q: ref = match number, cross price, shares (saturating). No book changes
+ *   B          one B: ref = match number. Neither the book nor the last price is taken back
+ *   S H        one record: shares = the event code's / the trading state's letter
+ *   R Y h      one record, price and shares 0; the instrument is updated (see struct fp_instrument)
+ *   L V W K J I N O  one record, price and shares 0
+ * Flags that describe a BBO (CROSSED, OVERFLOW of its sizes) describe the BBO shown in that record.
+ * BBO_CHANGED compares with the record before within the symbol. HALTED: trading state is not T (nor known
+ * to be T), or an operational halt is on; never on S V W, which speak of the venue.
+ *
+ * What bad messages leave; the book is untouched except where said:
+ *   unknown type, zero shares (A F E C X), wrong length (other than A F E C X D U), bad fields in P Q
+ *                             a negative fp_error: nothing could have changed
+ *   E C X D of an unknown reference
+ *                             one record of the message's kind, ref = that reference, price and shares 0, UNKNOWN_REF
+ *   U of an unknown reference the same, and the symbol is stale: its new order has no known side
+ *   reference already live; more shares than the order has; side not B S; price 0 or above $199,999.9900;
+ *   zero shares in U; wrong length of A F E C X D U
+ *                             the symbol is stale; one record kind STALE, price_e4 = the negated fp_error
+ *                             (DUPLICATE 13, BAD_FIELD 5, BAD_LENGTH 4), ref and shares of the message where it has them
+ *   order and message name different symbols
+ *                             both symbols stale, a record STALE for each: the order's own first, with MORE
+ *   no room for the order or its level (a side holds 8,192 levels at most)
+ *                             the symbol is stale; one record TABLE_FULL with OVERFLOW, the order's ref, price, shares.
+ *                             For U after its D record: the old order is gone, the new one did not fit
+ * A crossed or locked book is flagged and counted, not refused; a locate without a directory
+ * message is counted, and its book is built all the same. */
 #ifndef FP_BOOK_H
 #define FP_BOOK_H
 #include "../records.h"
@@ -26,7 +61,8 @@ struct fp_instrument {
     char trading_state;    /* H P Q T, 0 unknown */
     char reg_sho;          /* 0 1 2, 0 unknown */
     char market_category, financial_status, authenticity;
-    uint8_t stale;         /* the book is not trustworthy */
+    uint8_t stale;         /* not 0: the book is not trustworthy. Bit 0 for reasons of its own, bit 1 with the whole venue */
+    uint8_t operational_halt; /* bits of the markets that halted it: 1 Q, 2 B, 4 X, 8 any other code; 0 none */
 };
 
 struct fp_bbo {
@@ -43,14 +79,20 @@ struct fp_level {
 };
 
 struct fp_book_stats {
-    uint64_t messages, unknown_type, wrong_length, unknown_ref, duplicate_ref, bad_shares, bad_side, bad_price, unknown_locate, wrong_locate, table_full, crossed;
-    uint32_t live_orders, peak_orders, levels, locates;
+    uint64_t messages; /* every call of apply */
+    uint64_t unknown_type, wrong_length, unknown_ref, duplicate_ref, bad_shares, bad_side, bad_price, unknown_locate, wrong_locate, table_full;
+    uint64_t crossed;  /* book messages that left bid >= ask */
+    uint32_t live_orders, peak_orders, levels;
+    uint32_t locates;  /* announced by a directory message */
 };
 
 struct fp_book; /* opaque */
 
-/* Bytes of memory for a configuration; the caller maps them (huge pages if it can), zeroed, 64-byte aligned. */
+/* Bytes of memory for a configuration; the caller maps them (huge pages if it can), zeroed, 64-byte aligned.
+ * 0 when the configuration is impossible: max_orders and max_levels are 1 .. 2^30. About 10 MB, plus 100 to 170 bytes
+ * an order (64 to 128 of them are the window of references, of which only the pages in use are touched) and 50 a level. */
 size_t fp_book_size(const struct fp_book_config *config);
+/* Returns 0, or FP_E_BAD_CONFIG (impossible configuration, memory not 64-byte aligned). */
 int fp_book_init(struct fp_book *book, const struct fp_book_config *config);
 
 /* Apply one ITCH message. line_flags is ORed into the events' flags (FP_EF_LINE_B, FP_EF_RECOVERED).
@@ -58,21 +100,26 @@ int fp_book_init(struct fp_book *book, const struct fp_book_config *config);
  * fp_error after counting (nothing changed); unknown references return one event flagged UNKNOWN_REF. */
 int fp_book_apply(struct fp_book *book, const uint8_t *message, size_t length, uint64_t rx_ns, uint16_t line_flags, struct fp_event events[FP_BOOK_MAX_EVENTS]);
 
-/* Hint that this message is about to be applied: starts the cache misses of its order and level. */
+/* Hints that this message is about to be applied; any bytes are safe. The first, some 6 messages ahead, fetches
+ * the symbol and the order's slot; the second, some 3 ahead, reads them and fetches the level. */
 void fp_book_prefetch(const struct fp_book *book, const uint8_t *message, size_t length);
+void fp_book_prefetch_level(const struct fp_book *book, const uint8_t *message, size_t length);
 
 const struct fp_instrument *fp_book_instrument(const struct fp_book *book, uint16_t locate);
 const struct fp_bbo *fp_book_bbo(const struct fp_book *book, uint16_t locate);
-/* Best first. Returns levels written. side 'B' or 'S'. */
+/* Best first. Returns levels written (at most max), or FP_E_BAD_FIELD: side is not 'B' or 'S'. */
 int fp_book_depth(const struct fp_book *book, uint16_t locate, char side, struct fp_level *out, int max);
 /* Look one order up. Returns 0 or FP_E_NOT_FOUND. */
 int fp_book_order(const struct fp_book *book, uint64_t ref, uint16_t *locate, char *side, uint32_t *price_e4, uint32_t *shares);
-/* locate 0: every symbol. While stale, events carry FP_EF_STALE. */
+/* locate 0: the whole venue, a mark of its own: taking it off leaves the symbols stale that have their own
+ * reasons. While stale, events carry FP_EF_STALE. */
 void fp_book_set_stale(struct fp_book *book, uint16_t locate, int stale);
-/* Forget every order and level, keep instruments and statistics (new session, or before a snapshot). */
+/* Forget every order and level and the symbols' own stale marks; keep instruments, last prices, statistics and the
+ * venue's stale mark (new session, or before a snapshot). */
 void fp_book_clear(struct fp_book *book);
 void fp_book_stats(const struct fp_book *book, struct fp_book_stats *out);
-/* Walk every invariant (for tests): level sums equal the orders, BBO equals the best levels, counts agree. 0 or FP_E_CORRUPT. */
+/* Walk every invariant (for tests): level sums equal the orders, BBO equals the best levels, counts agree. 0 or
+ * FP_E_CORRUPT. Uses scratch fields inside the book: not while another thread applies. */
 int fp_book_validate(const struct fp_book *book);
 
 #endif
