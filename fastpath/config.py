@@ -20,6 +20,9 @@ from zoneinfo import ZoneInfo
 import tomli_w
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+# The section [bridge] has its one definition where it is used; this file only composes.
+from mcp_bridge.settings import BridgeSettings
+
 NEW_YORK = ZoneInfo("America/New_York")
 
 
@@ -195,18 +198,6 @@ class EngineSettings(Model):
         return self
 
 
-class BridgeConfig(Model):
-    """Where the MCP bridge listens and what it keeps; mcp_bridge reads this section."""
-
-    host: str = Field("127.0.0.1", description="address to listen on; anything but loopback needs allow_remote")
-    port: Port = 8765
-    allow_remote: bool = Field(False, description="listen beyond loopback; put TLS in front of it")
-    allowed_hosts: list[str] = Field(default=[], description="further Host headers to accept")
-    keys_file: str = Field("", description="API keys (hashes); empty = <state dir>/keys.toml")
-    data_dir: str = Field("", description="audit and idempotency database; empty = <state dir>/bridge")
-    calls_per_s: int = Field(50, ge=1, le=100_000, description="tool calls a second for one key")
-
-
 class ExchangeConfig(Model):
     """A simulated venue that `fastpath exchange NAME` runs; its ports are the venue's of the same name."""
 
@@ -249,7 +240,7 @@ class Config(Model):
         "", description="journal, keys, audit; empty = $XDG_STATE_HOME/fastpath or ~/.local/state/fastpath"
     )
     engine: EngineSettings = EngineSettings()
-    bridge: BridgeConfig = BridgeConfig()
+    bridge: BridgeSettings = BridgeSettings()
     firm_limits: LimitsConfig = FIRM_LIMITS
     accounts: list[AccountConfig] = Field(default=[AccountConfig(name="desk")], min_length=1, max_length=64)
     agents: list[AgentConfig] = Field(default=[AgentConfig(name="agent", account="desk")], max_length=256)
@@ -307,12 +298,6 @@ class Config(Model):
 
     def journal_path(self) -> Path:
         return Path(self.engine.journal_dir).expanduser() if self.engine.journal_dir else self.state_path() / "journal"
-
-    def keys_path(self) -> Path:
-        return Path(self.bridge.keys_file).expanduser() if self.bridge.keys_file else self.state_path() / "keys.toml"
-
-    def bridge_data_path(self) -> Path:
-        return Path(self.bridge.data_dir).expanduser() if self.bridge.data_dir else self.state_path() / "bridge"
 
     def order_password(self, venue: VenueConfig) -> str:
         """The venue's password: the configured one, or a random one kept in a file that only we can read.
