@@ -1,0 +1,98 @@
+/* Orders and positions from exec records; see exec_mirror.h. */
+#include "exec_mirror.h"
+
+int fp_exec_mirror_open(struct fp_exec_mirror *mirror) {
+    memset(mirror, 0, sizeof *mirror);
+    mirror->orders = fp_memory_map(FP_EXEC_MIRROR_ORDERS * sizeof *mirror->orders, FP_MEMORY_LAZY);
+    mirror->positions = fp_memory_map(FP_EXEC_MIRROR_SYMBOLS * sizeof *mirror->positions, FP_MEMORY_LAZY);
+    if (!mirror->orders || !mirror->positions || fp_history_open(&mirror->history, FP_EXEC_HISTORY, sizeof(struct fp_exec)) != 0) return FP_E_NO_MEMORY;
+    return 0;
+}
+
+void fp_exec_mirror_close(struct fp_exec_mirror *mirror) {
+    fp_memory_unmap(mirror->orders, FP_EXEC_MIRROR_ORDERS * sizeof *mirror->orders);
+    fp_memory_unmap(mirror->positions, FP_EXEC_MIRROR_SYMBOLS * sizeof *mirror->positions);
+    fp_history_close(&mirror->history);
+    memset(mirror, 0, sizeof *mirror);
+}
+
+int fp_exec_is_open(const struct fp_exec *exec) {
+    return exec->state == FP_OS_SENT || exec->state == FP_OS_LIVE || exec->state == FP_OS_ARMED;
+}
+
+uint32_t fp_exec_mirror_after(const struct fp_exec_mirror *mirror, uint64_t order_id) {
+    uint32_t low = 0, high = mirror->order_count;
+    /* New orders have the highest ids. */
+    if (!high || mirror->orders[high - 1].order_id <= order_id) return high;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (mirror->orders[middle].order_id <= order_id) low = middle + 1;
+        else high = middle;
+    }
+    return low;
+}
+
+static struct fp_exec *find(const struct fp_exec_mirror *mirror, uint64_t order_id) {
+    if (!order_id) return NULL;
+    uint32_t i = fp_exec_mirror_after(mirror, order_id - 1);
+    return i < mirror->order_count && mirror->orders[i].order_id == order_id ? &mirror->orders[i] : NULL;
+}
+
+const struct fp_exec *fp_exec_mirror_order(const struct fp_exec_mirror *mirror, uint64_t order_id) {
+    return find(mirror, order_id);
+}
+
+static struct fp_mirror_position *position_of(struct fp_exec_mirror *mirror, const char symbol[8]) {
+    for (uint32_t i = 0; i < mirror->position_count; i++)
+        if (memcmp(mirror->positions[i].symbol, symbol, 8) == 0) return &mirror->positions[i];
+    if (mirror->position_count == FP_EXEC_MIRROR_SYMBOLS) return NULL;
+    struct fp_mirror_position *position = &mirror->positions[mirror->position_count++];
+    memcpy(position->symbol, symbol, 8);
+    return position;
+}
+
+/* Executed shares the order had before this record, its own or carried over from the order it replaces. */
+static uint32_t cum_before(const struct fp_exec_mirror *mirror, const struct fp_exec *exec) {
+    const struct fp_exec *known = find(mirror, exec->order_id);
+    if (!known) known = find(mirror, exec->parent_id);
+    return known ? known->cum_shares : 0;
+}
+
+static void count_shares(struct fp_exec_mirror *mirror, struct fp_mirror_position *position, const struct fp_exec *exec) {
+    int64_t delta = (int64_t)exec->cum_shares - cum_before(mirror, exec);
+    if (exec->side == 'B') position->bought += (uint64_t)delta;
+    else position->sold += (uint64_t)delta;
+}
+
+static void keep_order(struct fp_exec_mirror *mirror, const struct fp_exec *exec) {
+    struct fp_exec *known = find(mirror, exec->order_id);
+    if (known) {
+        *known = *exec;
+        return;
+    }
+    if (mirror->order_count == FP_EXEC_MIRROR_ORDERS) {
+        mirror->overflow++;
+        return;
+    }
+    uint32_t i = fp_exec_mirror_after(mirror, exec->order_id);
+    memmove(&mirror->orders[i + 1], &mirror->orders[i], (mirror->order_count - i) * sizeof *mirror->orders);
+    mirror->orders[i] = *exec;
+    mirror->order_count++;
+}
+
+void fp_exec_mirror_apply(struct fp_exec_mirror *mirror, const struct fp_exec *exec) {
+    if (exec->seq > mirror->seq + 1) mirror->lost += exec->seq - mirror->seq - 1;
+    mirror->seq = exec->seq;
+    fp_history_add(&mirror->history, exec->seq, exec);
+    if (exec->kind != FP_EX_DENIED && exec->symbol[0]) {
+        struct fp_mirror_position *position = position_of(mirror, exec->symbol);
+        if (!position) mirror->overflow++;
+        else {
+            position->position = exec->position;
+            position->open_cost_e4 = exec->open_cost_e4;
+            position->realised_e4 = exec->realised_e4;
+            if (exec->order_id) count_shares(mirror, position, exec);
+        }
+    }
+    if (exec->order_id) keep_order(mirror, exec);
+}

@@ -1,0 +1,51 @@
+/* One venue's market data on the hot thread: packets of lines A and B and of the
+ * re-request server in, books kept, event records out. It blocks on nothing and
+ * allocates nothing after open; what it refuses is counted by name. */
+#ifndef FP_FEED_H
+#define FP_FEED_H
+#include "../book/book.h"
+#include "../fastpath.h"
+#include "../io/io.h"
+#include "../order/oms.h"
+#include "../wire/mold_rx.h"
+#include "event_out.h"
+#include "hist.h"
+#include "symbol_index.h"
+
+enum { FP_LINE_A = 0, FP_LINE_B = 1, FP_LINE_REREQUEST = 2, FP_LINES = 3 };
+
+struct fp_feed {
+    struct fp_io *lines[FP_LINES];       /* NULL: not configured */
+    struct fp_mold_rx *rx;
+    struct fp_book *book;
+    struct fp_symbol_index *symbols;     /* symbol -> locate */
+    struct fp_event_out *out;
+    struct fp_hist *wire_to_event;
+    uint64_t seq;                        /* of the last event record */
+    uint64_t next_sequence;              /* of the feed: what is in the book ends before it */
+    uint64_t heard_ns, line_heard_ns[FP_LINES];
+    uint64_t opened_ns, timer_ns, silence_ns, bad_event_ns;
+    uint8_t line_down[2], gap_open, lost, started, ended, venue;
+    uint8_t resync;                      /* the bus lost records: send every book again */
+    uint32_t resync_locate;
+    struct fp_level *levels;             /* scratch for resync */
+    uint32_t level_room;
+    size_t rx_bytes, book_bytes;
+};
+
+/* Sockets, arbitration, book: everything that can fail. error_text: FP_ERROR_TEXT_MAX bytes. A venue without
+ * lines opens as an empty feed. level_room: price levels of one side that a resync may carry. */
+int fp_feed_open(struct fp_feed *feed, const struct fp_venue_config *config, uint8_t venue, uint32_t level_room, char *error_text);
+void fp_feed_close(struct fp_feed *feed);
+
+/* Read what is waiting on every line and apply it. Returns packets read. */
+int fp_feed_poll(struct fp_feed *feed);
+/* Re-requests, gaps given up, silent lines; call at least every millisecond while gap_open, else every 100 ms. */
+void fp_feed_timer(struct fp_feed *feed, uint64_t now_ns);
+/* Send more books after a loss, as far as the ring has room. Returns 1 while there is more to send. */
+int fp_feed_resync(struct fp_feed *feed);
+/* A symbol's quote, for the risk checks; zeroed when the venue did not announce the symbol. */
+void fp_feed_quote(const struct fp_feed *feed, const char symbol[8], struct fp_quote *out);
+void fp_feed_stats(const struct fp_feed *feed, struct fp_feed_stats *out);
+
+#endif
