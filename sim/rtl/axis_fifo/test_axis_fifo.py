@@ -1,4 +1,5 @@
-"""FIFO: order and content kept under any pattern of pauses, exact capacity, full rate, two cycles of latency, resets."""
+# ruff: noqa: S311 - reproducible test data, not cryptography
+"""FIFO: order and content under any pattern of pauses, exact capacity, full rate, two cycles of latency, resets."""
 
 import random
 

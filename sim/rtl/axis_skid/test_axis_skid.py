@@ -1,3 +1,4 @@
+# ruff: noqa: S311 - reproducible test data, not cryptography
 """Skid buffer: order and content kept under any pattern of pauses, full rate, one cycle of latency, resets."""
 
 import random
