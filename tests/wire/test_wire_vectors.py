@@ -1,4 +1,4 @@
-"""Our golden vectors, field by field against the NumPy layouts (generated along another path), and byte for byte back."""
+"""Our golden vectors: each field against the NumPy layouts (generated along another path), and byte for byte back."""
 
 from __future__ import annotations
 

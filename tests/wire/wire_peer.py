@@ -21,10 +21,9 @@ SANITIZED = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover
 
 def compile_c(main: Path, binary: Path, flags: list[str]) -> None:
     """Compile one C main with every wire source; raises with the compiler's words."""
-    command = [
-        *os.environ.get("CC", "gcc").split(), "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", *flags,
-        "-I", str(ROOT / "fastpath/core"), "-I", str(ROOT), str(main), *[str(WIRE / f"{name}.c") for name in SOURCES], "-o", str(binary),
-    ]  # fmt: skip
+    compiler = [*os.environ.get("CC", "gcc").split(), "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror"]
+    sources = [str(main), *[str(WIRE / f"{name}.c") for name in SOURCES]]
+    command = [*compiler, *flags, "-I", str(ROOT / "fastpath/core"), "-I", str(ROOT), *sources, "-o", str(binary)]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr[-4000:]
 
@@ -95,9 +94,7 @@ class Peer:
 
     def _message(self, command: str, data: bytes) -> Decoded:
         parts = self.ask(f"{command} {hexed(data)}").split(" | ")
-        values: list[int | bytes] = [
-            unhexed(word[1:]) if word[0] == "x" else int(word) for word in parts[0].split()
-        ]
+        values: list[int | bytes] = [unhexed(word[1:]) if word[0] == "x" else int(word) for word in parts[0].split()]
         if len(parts) == 2:
             return Decoded(values, False, b"", unhexed(parts[1]))
         present, appendage = parts[1].split()
@@ -114,7 +111,11 @@ class Peer:
         packets, end = f" {self.ask(f'soup {hexed(stream)}')}".split(" | ")
         code, left = end.split()
         pairs = [word.split(":") for word in packets.split()]
-        return [(bytes.fromhex(kind).decode("latin-1"), unhexed(payload)) for kind, payload in pairs], int(code), int(left)
+        return (
+            [(bytes.fromhex(kind).decode("latin-1"), unhexed(payload)) for kind, payload in pairs],
+            int(code),
+            int(left),
+        )
 
     def net(self, frame: bytes, offloaded: bool = False) -> tuple[int, int, int, int, bytes]:
         """Protocol, VLAN id, source port, target port, payload."""
