@@ -7,6 +7,11 @@
 #include "state.h"
 
 #define EXPECT(condition) __builtin_expect(!!(condition), 1)
+/* One straight piece of code for each common message, and the rare ways out kept away from
+ * it. Rare functions take struct at by value: its address then never leaves the common
+ * path, and its members stay in registers. */
+#define HOT static inline __attribute__((always_inline))
+#define RARE static __attribute__((noinline, cold))
 
 static const uint8_t message_length[256] = {
     ['S'] = FP_ITCH_SYSTEM_EVENT_LEN, ['R'] = FP_ITCH_STOCK_DIRECTORY_LEN, ['H'] = FP_ITCH_STOCK_TRADING_ACTION_LEN,
@@ -25,24 +30,24 @@ struct at {
     const uint8_t *bytes;
     uint64_t venue_ns, rx_ns;
     struct fp_event *events;
-    uint16_t locate, flags; /* flags every record of the message carries */
+    uint16_t locate;
+    uint16_t flags; /* that every record of the message carries; BBO_CHANGED only the first */
 };
 
-static inline uint32_t saturate(uint64_t shares) {
+HOT uint32_t saturate(uint64_t shares) {
     return shares > UINT32_MAX ? UINT32_MAX : (uint32_t)shares;
 }
 
-static inline int price_ok(uint32_t price_e4) {
+HOT int price_ok(uint32_t price_e4) {
     return price_e4 - 1 < FP_PRICE_MAX_E4;
 }
 
 /* Write events[index], with the BBO as it is at this moment. */
-static inline void emit(const struct at *at, int index, uint8_t kind, uint64_t ref, uint32_t price_e4, uint32_t shares, unsigned flags) {
+HOT void emit(const struct at *at, int index, uint8_t kind, uint64_t ref, uint32_t price_e4, uint32_t shares, unsigned flags) {
     struct fp_event *event = &at->events[index];
-    struct fp_symbol *symbol = at->symbol;
-    const struct fp_bbo *bbo = &symbol->bbo;
+    const struct fp_bbo *bbo = &at->symbol->bbo;
     uint64_t bid_shares = bbo->bid_shares, ask_shares = bbo->ask_shares;
-    flags |= at->flags | symbol->flags;
+    flags |= index ? at->flags & ~(unsigned)FP_EF_BBO_CHANGED : at->flags;
     if (!EXPECT((bid_shares | ask_shares) <= UINT32_MAX))
         flags |= FP_EF_OVERFLOW;
     if (!EXPECT(bbo->ask_e4 - 1 >= bbo->bid_e4)) /* no ask wraps to the top; no bid is 0 */
@@ -62,50 +67,65 @@ static inline void emit(const struct at *at, int index, uint8_t kind, uint64_t r
     event->kind = kind;
     event->flags = (uint16_t)flags;
     event->aux = 0;
-    symbol->flags &= (uint16_t)~FP_EF_BBO_CHANGED;
 }
 
-/* The message contradicts the book, so the book is wrong: its symbol is stale from here on, and says so. */
-static int contradiction(const struct at *at, int index, int error, uint64_t ref, uint32_t shares) {
+/* From here on nobody trusts this symbol's book. */
+static void make_stale(struct at *at) {
     at->symbol->flags |= FP_EF_STALE;
+    at->flags |= FP_EF_STALE;
     at->book->instruments[at->locate].stale |= FP_STALE_BOOK;
-    emit(at, index, FP_EV_STALE, ref, (uint32_t)-error, shares, 0);
-    return index + 1;
 }
 
-/* Order and message name different symbols: one of the two books is wrong, and nobody can say which. */
-static int wrong_locate(const struct at *at, uint64_t ref, uint16_t owner) {
-    struct at other = *at;
-    other.locate = owner;
-    other.symbol = &at->book->symbols[owner];
-    at->book->stats.wrong_locate++;
-    contradiction(&other, 0, FP_E_BAD_FIELD, ref, 0);
-    at->events[0].flags |= FP_EF_MORE;
-    return contradiction(at, 1, FP_E_BAD_FIELD, ref, 0);
-}
-
-static int unknown_ref(const struct at *at, uint64_t ref) {
-    at->book->stats.unknown_ref++;
-    emit(at, 0, at->bytes[0], ref, 0, 0, FP_EF_UNKNOWN_REF);
+/* The message contradicts the book, so the book is wrong: its symbol is stale, and says so. */
+RARE int contradiction(struct at at, int error, uint64_t ref, uint32_t shares) {
+    make_stale(&at);
+    emit(&at, 0, FP_EV_STALE, ref, (uint32_t)-error, shares, 0);
     return 1;
 }
 
-static int table_full(const struct at *at, int index, uint64_t ref, uint32_t price_e4, uint32_t shares, unsigned flags) {
-    at->book->stats.table_full++;
-    at->symbol->flags |= FP_EF_STALE;
-    at->book->instruments[at->locate].stale |= FP_STALE_BOOK;
-    emit(at, index, FP_EV_TABLE_FULL, ref, price_e4, shares, flags | FP_EF_OVERFLOW);
+RARE int duplicate_ref(struct at at, uint64_t ref, uint32_t shares) {
+    at.book->stats.duplicate_ref++;
+    return contradiction(at, FP_E_DUPLICATE, ref, shares);
+}
+
+/* A book message that cannot be right in itself. It told of a change that we now lack. */
+RARE int bad_field(struct at at, uint64_t *counter, uint64_t ref, uint32_t shares) {
+    ++*counter;
+    return contradiction(at, FP_E_BAD_FIELD, ref, shares);
+}
+
+/* Order and message name different symbols: one of the two books is wrong, and nobody can say which. */
+RARE int wrong_locate(struct at at, uint64_t ref, uint16_t owner) {
+    struct at own = at;
+    own.locate = owner;
+    own.symbol = &at.book->symbols[owner];
+    own.flags = (uint16_t)((at.flags & ~at.symbol->flags) | own.symbol->flags | at.book->flags);
+    at.book->stats.wrong_locate++;
+    make_stale(&own);
+    emit(&own, 0, FP_EV_STALE, ref, (uint32_t)-FP_E_BAD_FIELD, 0, FP_EF_MORE);
+    own.symbol->flags &= (uint16_t)~FP_EF_BBO_CHANGED;
+    make_stale(&at);
+    emit(&at, 1, FP_EV_STALE, ref, (uint32_t)-FP_E_BAD_FIELD, 0, at.flags & FP_EF_BBO_CHANGED);
+    return 2;
+}
+
+RARE int unknown_ref(struct at at, uint64_t ref) {
+    at.book->stats.unknown_ref++;
+    if (at.bytes[0] == 'U') /* the new order has no known side: it is lost to us */
+        make_stale(&at);
+    emit(&at, 0, at.bytes[0], ref, 0, 0, FP_EF_UNKNOWN_REF);
+    return 1;
+}
+
+RARE int table_full(struct at at, int index, uint64_t ref, uint32_t price_e4, uint32_t shares, unsigned flags) {
+    at.book->stats.table_full++;
+    make_stale(&at);
+    emit(&at, index, FP_EV_TABLE_FULL, ref, price_e4, shares, flags | FP_EF_OVERFLOW);
     return index + 1;
 }
 
-/* A book message that cannot be right in itself. It told of a change we now lack. */
-static int bad_book_message(const struct at *at, uint64_t *counter, uint64_t ref, uint32_t shares) {
-    ++*counter;
-    return contradiction(at, 0, FP_E_BAD_FIELD, ref, shares);
-}
-
 /* Bring the symbol's best of one side up to date. Returns FP_EF_BBO_CHANGED or 0. */
-static inline unsigned refresh_best(const struct at *at, uint8_t side) {
+HOT unsigned refresh_best(const struct at *at, uint8_t side) {
     struct fp_bbo *bbo = &at->symbol->bbo;
     const struct fp_price_level *best = &at->book->ladders.levels[at->symbol->side[side].best]; /* level 0 is all zero: none */
     uint32_t *price_e4 = side == FP_BID ? &bbo->bid_e4 : &bbo->ask_e4;
@@ -116,27 +136,27 @@ static inline unsigned refresh_best(const struct at *at, uint8_t side) {
     return changed;
 }
 
-static inline uint32_t best_price(const struct at *at, uint8_t side) {
+HOT uint32_t best_price(const struct at *at, uint8_t side) {
     return side == FP_BID ? at->symbol->bbo.bid_e4 : at->symbol->bbo.ask_e4;
 }
 
-static inline void touch(const struct at *at) {
+HOT void touch(const struct at *at) {
     at->symbol->bbo.venue_ns = at->venue_ns;
     at->symbol->bbo.rx_ns = at->rx_ns;
 }
 
 /* After the last change of a book message. */
-static inline void count_crossed(const struct at *at) {
+HOT void count_crossed(const struct at *at) {
     const struct fp_bbo *bbo = &at->symbol->bbo;
     at->book->stats.crossed += bbo->ask_e4 - 1 < bbo->bid_e4;
 }
 
-static inline unsigned side_flag(uint8_t side) {
+HOT unsigned side_flag(uint8_t side) {
     return side == FP_ASK ? FP_EF_SELL : 0;
 }
 
 /* Put an order on its level, opening it if need be. Returns the level, 0 when there is none to be had. */
-static inline uint32_t place(const struct at *at, uint64_t ref, uint8_t side, uint32_t price_e4, uint32_t shares) {
+HOT uint32_t place(const struct at *at, uint64_t ref, uint8_t side, uint32_t price_e4, uint32_t shares) {
     struct fp_ladders *pool = &at->book->ladders;
     struct fp_ladder *ladder = &at->symbol->side[side];
     uint32_t position, key = fp_ladder_key(side, price_e4), level = ladder->best;
@@ -155,7 +175,7 @@ static inline uint32_t place(const struct at *at, uint64_t ref, uint8_t side, ui
 }
 
 /* Take shares off a live order; all of them ends it. */
-static inline void take(const struct at *at, uint64_t ref, struct fp_order *order, struct fp_price_level *level, uint32_t shares) {
+HOT void take(const struct at *at, uint64_t ref, struct fp_order *order, struct fp_price_level *level, uint32_t shares) {
     level->shares -= shares;
     if (order->quantity > shares) {
         order->quantity -= shares;
@@ -170,7 +190,7 @@ static inline void take(const struct at *at, uint64_t ref, struct fp_order *orde
     fp_ladder_close(&at->book->ladders, ladder, position);
 }
 
-static int add(const struct at *at) {
+HOT int add(const struct at *at) {
     struct fp_book *book = at->book;
     const uint8_t *bytes = at->bytes;
     uint64_t ref = fp_load_be64(bytes + FP_ITCH_ADD_ORDER_ORDER_REF);
@@ -182,16 +202,14 @@ static int add(const struct at *at) {
         return FP_E_BAD_FIELD;
     }
     if (!EXPECT(letter == 'B' || letter == 'S'))
-        return bad_book_message(at, &book->stats.bad_side, ref, shares);
+        return bad_field(*at, &book->stats.bad_side, ref, shares);
     if (!EXPECT(price_ok(price_e4)))
-        return bad_book_message(at, &book->stats.bad_price, ref, shares);
-    if (!EXPECT(!fp_orders_find(&book->orders, ref))) {
-        book->stats.duplicate_ref++;
-        return contradiction(at, 0, FP_E_DUPLICATE, ref, shares);
-    }
+        return bad_field(*at, &book->stats.bad_price, ref, shares);
+    if (!EXPECT(!fp_orders_find(&book->orders, ref)))
+        return duplicate_ref(*at, ref, shares);
     uint32_t level = EXPECT(book->orders.live < book->orders.capacity) ? place(at, ref, side, price_e4, shares) : 0;
     if (!EXPECT(level))
-        return table_full(at, 0, ref, price_e4, shares, side_flag(side));
+        return table_full(*at, 0, ref, price_e4, shares, side_flag(side));
     touch(at);
     unsigned changed = level == at->symbol->side[side].best ? refresh_best(at, side) : 0;
     count_crossed(at);
@@ -200,22 +218,23 @@ static int add(const struct at *at) {
 }
 
 /* The checks that E, C and X share. 0, or an event count or error to return; order and level are set on 0. */
-static inline int reducible(const struct at *at, uint64_t ref, uint32_t shares, struct fp_order **order, struct fp_price_level **level) {
+HOT int reducible(const struct at *at, uint64_t ref, uint32_t shares, struct fp_order **order, struct fp_price_level **level) {
     struct fp_book *book = at->book;
     *order = fp_orders_find(&book->orders, ref);
+    *level = NULL;
     if (!EXPECT(*order))
-        return unknown_ref(at, ref);
+        return unknown_ref(*at, ref);
     *level = &book->ladders.levels[(*order)->level];
     if (!EXPECT((*level)->locate == at->locate))
-        return wrong_locate(at, ref, (*level)->locate);
-    if (!EXPECT(shares && shares <= (*order)->quantity)) {
-        book->stats.bad_shares++;
-        return shares ? contradiction(at, 0, FP_E_BAD_FIELD, ref, shares) : FP_E_BAD_FIELD;
+        return wrong_locate(*at, ref, (*level)->locate);
+    if (!EXPECT(shares)) {
+        book->stats.bad_shares++; /* it would have taken nothing */
+        return FP_E_BAD_FIELD;
     }
-    return 0;
+    return EXPECT(shares <= (*order)->quantity) ? 0 : bad_field(*at, &book->stats.bad_shares, ref, shares);
 }
 
-static inline void print_trade(const struct at *at, uint32_t price_e4, uint32_t shares) {
+HOT void print_trade(const struct at *at, uint32_t price_e4, uint32_t shares) {
     struct fp_bbo *bbo = &at->symbol->bbo;
     bbo->last_price_e4 = price_e4;
     bbo->last_shares = shares;
@@ -223,7 +242,7 @@ static inline void print_trade(const struct at *at, uint32_t price_e4, uint32_t 
 }
 
 /* E and C. The book loses shares at the resting price; the print is at the price traded. */
-static int executed(const struct at *at) {
+HOT int executed(const struct at *at) {
     const uint8_t *bytes = at->bytes;
     uint64_t ref = fp_load_be64(bytes + FP_ITCH_ORDER_EXECUTED_ORDER_REF), match = fp_load_be64(bytes + FP_ITCH_ORDER_EXECUTED_MATCH_NUMBER);
     uint32_t shares = fp_load_be32(bytes + FP_ITCH_ORDER_EXECUTED_SHARES);
@@ -239,7 +258,7 @@ static int executed(const struct at *at) {
         traded_e4 = fp_load_be32(bytes + FP_ITCH_ORDER_EXECUTED_WITH_PRICE_EXECUTION_PRICE_E4);
         printed = bytes[FP_ITCH_ORDER_EXECUTED_WITH_PRICE_PRINTABLE] == 'Y';
         if (!price_ok(traded_e4))
-            return bad_book_message(at, &at->book->stats.bad_price, ref, shares);
+            return bad_field(*at, &at->book->stats.bad_price, ref, shares);
     }
     if (printed)
         emit(at, 0, bytes[0], ref, price_e4, shares, side_flag(side) | FP_EF_MORE);
@@ -258,7 +277,7 @@ static int executed(const struct at *at) {
 }
 
 /* X and D, once checked. */
-static inline int removed(const struct at *at, uint64_t ref, struct fp_order *order, struct fp_price_level *level, uint32_t shares) {
+HOT int removed(const struct at *at, uint64_t ref, struct fp_order *order, struct fp_price_level *level, uint32_t shares) {
     uint32_t price_e4 = level->price_e4;
     uint8_t side = level->side;
     int best = price_e4 == best_price(at, side);
@@ -270,7 +289,7 @@ static inline int removed(const struct at *at, uint64_t ref, struct fp_order *or
     return 1;
 }
 
-static int cancel(const struct at *at) {
+HOT int cancel(const struct at *at) {
     uint64_t ref = fp_load_be64(at->bytes + FP_ITCH_ORDER_CANCEL_ORDER_REF);
     uint32_t shares = fp_load_be32(at->bytes + FP_ITCH_ORDER_CANCEL_SHARES);
     struct fp_order *order;
@@ -279,39 +298,34 @@ static int cancel(const struct at *at) {
     return EXPECT(!refused) ? removed(at, ref, order, level, shares) : refused;
 }
 
-static int delete(const struct at *at) {
+HOT int delete(const struct at *at) {
     uint64_t ref = fp_load_be64(at->bytes + FP_ITCH_ORDER_DELETE_ORDER_REF);
     struct fp_order *order = fp_orders_find(&at->book->orders, ref);
     if (!EXPECT(order))
-        return unknown_ref(at, ref);
+        return unknown_ref(*at, ref);
     struct fp_price_level *level = &at->book->ladders.levels[order->level];
     if (!EXPECT(level->locate == at->locate))
-        return wrong_locate(at, ref, level->locate);
+        return wrong_locate(*at, ref, level->locate);
     return removed(at, ref, order, level, order->quantity);
 }
 
-static int replace(const struct at *at) {
+HOT int replace(const struct at *at) {
     struct fp_book *book = at->book;
     const uint8_t *bytes = at->bytes;
     uint64_t ref = fp_load_be64(bytes + FP_ITCH_ORDER_REPLACE_ORDER_REF), new_ref = fp_load_be64(bytes + FP_ITCH_ORDER_REPLACE_NEW_ORDER_REF);
     uint32_t shares = fp_load_be32(bytes + FP_ITCH_ORDER_REPLACE_SHARES), price_e4 = fp_load_be32(bytes + FP_ITCH_ORDER_REPLACE_PRICE_E4);
     struct fp_order *order = fp_orders_find(&book->orders, ref);
-    if (!EXPECT(order)) { /* the new order has no known side: it is lost to us */
-        at->symbol->flags |= FP_EF_STALE;
-        book->instruments[at->locate].stale |= FP_STALE_BOOK;
-        return unknown_ref(at, ref);
-    }
+    if (!EXPECT(order))
+        return unknown_ref(*at, ref);
     struct fp_price_level *level = &book->ladders.levels[order->level];
     if (!EXPECT(level->locate == at->locate))
-        return wrong_locate(at, ref, level->locate);
+        return wrong_locate(*at, ref, level->locate);
     if (!EXPECT(shares))
-        return bad_book_message(at, &book->stats.bad_shares, ref, shares);
+        return bad_field(*at, &book->stats.bad_shares, ref, shares);
     if (!EXPECT(price_ok(price_e4)))
-        return bad_book_message(at, &book->stats.bad_price, ref, shares);
-    if (!EXPECT(!fp_orders_find(&book->orders, new_ref))) {
-        book->stats.duplicate_ref++;
-        return contradiction(at, 0, FP_E_DUPLICATE, new_ref, shares);
-    }
+        return bad_field(*at, &book->stats.bad_price, ref, shares);
+    if (!EXPECT(!fp_orders_find(&book->orders, new_ref)))
+        return duplicate_ref(*at, new_ref, shares);
     uint32_t old_price_e4 = level->price_e4, old_shares = order->quantity;
     uint8_t side = level->side;
     emit(at, 0, FP_EV_DELETE, ref, old_price_e4, old_shares, side_flag(side) | FP_EF_MORE);
@@ -329,47 +343,48 @@ static int replace(const struct at *at) {
     unsigned changed = was_best || placed == at->symbol->side[side].best ? refresh_best(at, side) : 0;
     count_crossed(at);
     if (!EXPECT(placed))
-        return table_full(at, 1, new_ref, price_e4, shares, side_flag(side) | changed);
+        return table_full(*at, 1, new_ref, price_e4, shares, side_flag(side) | changed);
     emit(at, 1, FP_EV_REPLACE, new_ref, price_e4, shares, side_flag(side) | changed);
     return 2;
 }
 
 /* P: a match against an order that was never displayed; the book stays as it is. */
-static int trade(const struct at *at) {
-    const uint8_t *bytes = at->bytes;
-    struct fp_book_stats *stats = &at->book->stats;
+static __attribute__((noinline)) int trade(struct at at) {
+    const uint8_t *bytes = at.bytes;
+    struct fp_book_stats *stats = &at.book->stats;
     uint32_t shares = fp_load_be32(bytes + FP_ITCH_TRADE_SHARES), price_e4 = fp_load_be32(bytes + FP_ITCH_TRADE_PRICE_E4);
     char letter = (char)bytes[FP_ITCH_TRADE_SIDE];
     if (!shares || (letter != 'B' && letter != 'S') || !price_ok(price_e4)) {
         ++*(!shares ? &stats->bad_shares : !price_ok(price_e4) ? &stats->bad_price : &stats->bad_side);
         return FP_E_BAD_FIELD;
     }
-    print_trade(at, price_e4, shares);
-    emit(at, 0, FP_EV_TRADE, fp_load_be64(bytes + FP_ITCH_TRADE_MATCH_NUMBER), price_e4, shares, side_flag(fp_side_index(letter)));
+    print_trade(&at, price_e4, shares);
+    emit(&at, 0, FP_EV_TRADE, fp_load_be64(bytes + FP_ITCH_TRADE_MATCH_NUMBER), price_e4, shares, side_flag(fp_side_index(letter)));
     return 1;
 }
 
 /* Q: shares and price are both 0 when the cross found nothing to match. */
-static int cross(const struct at *at) {
-    uint64_t shares = fp_load_be64(at->bytes + FP_ITCH_CROSS_TRADE_SHARES);
-    uint32_t price_e4 = fp_load_be32(at->bytes + FP_ITCH_CROSS_TRADE_CROSS_PRICE_E4);
+static __attribute__((noinline)) int cross(struct at at) {
+    uint64_t shares = fp_load_be64(at.bytes + FP_ITCH_CROSS_TRADE_SHARES);
+    uint32_t price_e4 = fp_load_be32(at.bytes + FP_ITCH_CROSS_TRADE_CROSS_PRICE_E4);
     if (price_e4 > FP_PRICE_MAX_E4 || (shares && !price_e4)) {
-        at->book->stats.bad_price++;
+        at.book->stats.bad_price++;
         return FP_E_BAD_FIELD;
     }
     if (shares)
-        print_trade(at, price_e4, saturate(shares));
-    emit(at, 0, FP_EV_CROSS, fp_load_be64(at->bytes + FP_ITCH_CROSS_TRADE_MATCH_NUMBER), price_e4, saturate(shares),
+        print_trade(&at, price_e4, saturate(shares));
+    emit(&at, 0, FP_EV_CROSS, fp_load_be64(at.bytes + FP_ITCH_CROSS_TRADE_MATCH_NUMBER), price_e4, saturate(shares),
          shares > UINT32_MAX ? FP_EF_OVERFLOW : 0);
     return 1;
 }
 
-static void halted(const struct at *at) {
+static void halted(struct at *at) {
     const struct fp_instrument *instrument = &at->book->instruments[at->locate];
     if (instrument->trading_state == 'T' && !instrument->operational_halt)
         at->symbol->flags &= (uint16_t)~FP_EF_HALTED;
     else
         at->symbol->flags |= FP_EF_HALTED;
+    at->flags = (uint16_t)((at->flags & ~FP_EF_HALTED) | (at->symbol->flags & FP_EF_HALTED));
 }
 
 static void directory(const struct at *at) {
@@ -397,94 +412,105 @@ static void operational_halt(const struct at *at) {
 }
 
 /* The types that leave the book alone: they may change the instrument, and pass on as one record. */
-static int announcement(const struct at *at) {
-    struct fp_instrument *instrument = &at->book->instruments[at->locate];
-    const uint8_t *bytes = at->bytes;
+static __attribute__((noinline)) int announcement(struct at at) {
+    struct fp_instrument *instrument = &at.book->instruments[at.locate];
+    const uint8_t *bytes = at.bytes;
     uint64_t ref = 0;
     uint32_t shares = 0;
     switch (bytes[0]) {
     case 'S': shares = bytes[FP_ITCH_SYSTEM_EVENT_EVENT_CODE]; break;
-    case 'R': directory(at); break;
+    case 'R': directory(&at); break;
     case 'H':
         instrument->trading_state = (char)bytes[FP_ITCH_STOCK_TRADING_ACTION_TRADING_STATE];
         shares = bytes[FP_ITCH_STOCK_TRADING_ACTION_TRADING_STATE];
-        halted(at);
+        halted(&at);
         break;
     case 'Y': instrument->reg_sho = (char)bytes[FP_ITCH_REG_SHO_RESTRICTION_REG_SHO_ACTION]; break;
     case 'h':
-        operational_halt(at);
-        halted(at);
+        operational_halt(&at);
+        halted(&at);
         break;
     case 'B': ref = fp_load_be64(bytes + FP_ITCH_BROKEN_TRADE_MATCH_NUMBER); break;
     default: break;
     }
-    emit(at, 0, bytes[0], ref, 0, shares, 0);
+    emit(&at, 0, bytes[0], ref, 0, shares, 0);
     if (bytes[0] == 'S' || bytes[0] == 'V' || bytes[0] == 'W')
-        at->events[0].flags &= (uint16_t)~FP_EF_HALTED; /* about the venue, no symbol's state */
+        at.events[0].flags &= (uint16_t)~FP_EF_HALTED; /* about the venue, no symbol's state */
     return 1;
 }
 
-static int refuse_length(struct at *at, size_t length) {
-    uint8_t type = length ? at->bytes[0] : 0;
+RARE int refuse_length(struct at at, size_t length) {
+    uint8_t type = length ? at.bytes[0] : 0;
     if (length && !message_length[type]) {
-        at->book->stats.unknown_type++;
+        at.book->stats.unknown_type++;
         return FP_E_UNKNOWN_TYPE;
     }
-    at->book->stats.wrong_length++;
+    at.book->stats.wrong_length++;
     if (length < 3 || !strchr("AFECXDU", type))
         return length ? FP_E_BAD_LENGTH : FP_E_TRUNCATED;
-    at->locate = fp_load_be16(at->bytes + FP_ITCH_ADD_ORDER_LOCATE);
-    at->symbol = &at->book->symbols[at->locate];
-    return contradiction(at, 0, FP_E_BAD_LENGTH, 0, 0);
+    at.locate = fp_load_be16(at.bytes + FP_ITCH_ADD_ORDER_LOCATE);
+    at.symbol = &at.book->symbols[at.locate];
+    at.flags |= at.symbol->flags;
+    at.symbol->flags &= (uint16_t)~FP_EF_BBO_CHANGED;
+    return contradiction(at, FP_E_BAD_LENGTH, 0, 0);
 }
 
 int fp_book_apply(struct fp_book *book, const uint8_t *message, size_t length, uint64_t rx_ns, uint16_t line_flags, struct fp_event events[FP_BOOK_MAX_EVENTS]) {
     struct at at = {.book = book, .bytes = message, .rx_ns = rx_ns, .events = events, .flags = line_flags | book->flags};
     book->stats.messages++;
     if (!EXPECT(length && message_length[message[0]] == length))
-        return refuse_length(&at, length);
+        return refuse_length(at, length);
     at.locate = fp_load_be16(message + FP_ITCH_ADD_ORDER_LOCATE);
     at.symbol = &book->symbols[at.locate];
     at.venue_ns = book->midnight_ns + fp_load_be48(message + FP_ITCH_ADD_ORDER_TIMESTAMP_NS);
+    at.flags |= at.symbol->flags;
     uint8_t type = message[0];
+    if (!EXPECT(!(at.flags & FP_EF_BBO_CHANGED)))
+        at.symbol->flags &= (uint16_t)~FP_EF_BBO_CHANGED;
     if (!EXPECT(at.symbol->announced))
         book->stats.unknown_locate += type != 'R' && type != 'S' && type != 'V' && type != 'W';
+    if (type == 'A' || type == 'F')
+        return add(&at);
+    if (type == 'D')
+        return delete(&at);
     switch (type) {
-    case 'A':
-    case 'F': return add(&at);
-    case 'D': return delete(&at);
     case 'U': return replace(&at);
     case 'E':
     case 'C': return executed(&at);
     case 'X': return cancel(&at);
-    case 'P': return trade(&at);
-    case 'Q': return cross(&at);
-    default: return announcement(&at);
+    case 'P': return trade(at);
+    case 'Q': return cross(at);
+    default: return announcement(at);
     }
 }
+
+/* Both hints end in an empty asm: a compiler that sees no effect in a prefetch may delete the calls. */
+#define KEEP() __asm__ volatile("" ::: "memory")
 
 void fp_book_prefetch(const struct fp_book *book, const uint8_t *message, size_t length) {
     if (length < FP_ITCH_ORDER_DELETE_LEN)
         return;
     const struct fp_symbol *symbol = &book->symbols[fp_load_be16(message + FP_ITCH_ORDER_DELETE_LOCATE)];
-    __builtin_prefetch(symbol, 1);
-    __builtin_prefetch(symbol->side, 1);
-    fp_orders_prefetch(&book->orders, fp_load_be64(message + FP_ITCH_ORDER_DELETE_ORDER_REF));
+    uint64_t ref = fp_load_be64(message + FP_ITCH_ORDER_DELETE_ORDER_REF);
+    __builtin_prefetch(symbol);
+    __builtin_prefetch(symbol->side);
+    __builtin_prefetch(&book->orders.slots[ref & book->orders.slot_mask]);
+    __builtin_prefetch(fp_orders_page(&book->orders, ref));
+    KEEP();
 }
 
 void fp_book_prefetch_level(const struct fp_book *book, const uint8_t *message, size_t length) {
     if (length < FP_ITCH_ORDER_DELETE_LEN)
         return;
-    if (message[0] == 'A' || message[0] == 'F') {
-        if (length <= FP_ITCH_ADD_ORDER_SIDE)
-            return;
+    if (length > FP_ITCH_ADD_ORDER_SIDE && (message[0] == 'A' || message[0] == 'F')) {
         uint8_t side = fp_side_index((char)message[FP_ITCH_ADD_ORDER_SIDE]);
         const struct fp_ladder *ladder = &book->symbols[fp_load_be16(message + FP_ITCH_ADD_ORDER_LOCATE)].side[side];
-        __builtin_prefetch(&book->ladders.levels[ladder->best], 1);
-        __builtin_prefetch(&book->ladders.blocks[ladder->back].rung[(ladder->count - 1) % FP_RUNGS], 1);
-        return;
+        __builtin_prefetch(&book->ladders.levels[ladder->best]);
+        __builtin_prefetch(&book->ladders.blocks[ladder->back].rung[(ladder->count - 1) % FP_RUNGS]);
+    } else {
+        /* The slot may hold another owner's order, or an old one: still a level's number, and only a hint. */
+        uint64_t ref = fp_load_be64(message + FP_ITCH_ORDER_DELETE_ORDER_REF);
+        __builtin_prefetch(&book->ladders.levels[book->orders.slots[ref & book->orders.slot_mask].level]);
     }
-    uint64_t ref = fp_load_be64(message + FP_ITCH_ORDER_DELETE_ORDER_REF);
-    /* Another owner's slot costs a useless hint, nothing else. Hostile or stale contents are still level numbers. */
-    __builtin_prefetch(&book->ladders.levels[book->orders.slots[ref & book->orders.slot_mask].level], 1);
+    KEEP();
 }

@@ -94,9 +94,4 @@ static inline void fp_orders_remove(struct fp_orders *orders, uint64_t ref, stru
     page->live--;
 }
 
-static inline void fp_orders_prefetch(const struct fp_orders *orders, uint64_t ref) {
-    __builtin_prefetch(&orders->slots[ref & orders->slot_mask], 1);
-    __builtin_prefetch(fp_orders_page(orders, ref), 1);
-}
-
 #endif
