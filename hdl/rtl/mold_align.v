@@ -1,0 +1,292 @@
+// MoldUDP64 aligner: cuts a packet into its messages, each in chunks that begin at message byte 0, 8, 16 ...
+// Latency: 1 cycle from the beat with a message's last byte to its last chunk. Throughput: one beat per cycle for any mix
+// of messages; never pushes back, so it has no overflow.
+//
+//   0 session (10)   10 sequence (8)   18 count (2)   20 { length (2), message } x count
+//   count 0 is a heartbeat, 0xFFFF the end of the session; both carry no message.
+//
+// How: the window is the last beat and this one, 16 bytes. A message that ends in this beat leaves as one last chunk of up to
+// 15 bytes, so its tail never competes with the next message's head. A block of a 12-byte message has 14 bytes, more than a
+// beat: at most one length field and at most one end in a beat. `next_length` counts the lanes from this beat to the low byte of
+// the next length field; the eight lengths that could be meant are prepared as next positions, so the loop is one multiplexer.
+//
+// Lengths outside 12..63, bytes after the last message, sequence 0 and packets that end early are refused: the rest of the
+// packet is dropped and the end report says why (a positive fp_error code).
+`default_nettype none
+module mold_align (
+    input  wire         clk,
+    input  wire         rst,
+    input  wire [63:0]  s_axis_tdata,   // first beat of a packet: payload from lane 2 or lane 6
+    input  wire [7:0]   s_axis_tkeep,
+    input  wire         s_axis_tvalid,
+    input  wire         s_axis_tlast,
+    input  wire         s_axis_tuser,
+    input  wire [7:0]   s_axis_reason,
+    output wire         chunk_valid,
+    output wire [119:0] chunk_data,     // message byte 8 * chunk_index + i in bits 8i+7:8i; all 15 only in the last chunk
+    output wire [2:0]   chunk_index,
+    output wire         chunk_last,     // the message ends in this chunk
+    output wire [5:0]   chunk_length,   // of the message, 12..63
+    output wire [63:0]  chunk_seq,      // MoldUDP64 sequence of the message
+    output wire         header_valid,   // one cycle; the next three stay until the next header
+    output wire [79:0]  header_session, // first character in the top byte
+    output wire [63:0]  header_seq,
+    output wire [15:0]  header_count,
+    output wire         end_valid,      // a packet ended; one cycle, with its last message's last chunk or after it
+    output wire         end_bad,
+    output wire [7:0]   end_reason,     // 0 when good
+    output wire         end_header,     // header_* are of this packet
+    output wire [15:0]  end_count       // messages of it that left
+);
+    localparam [7:0] TRUNCATED = 8'd1; // fp_error codes of hdl/spec/records.json
+    localparam [7:0] BAD_LENGTH = 8'd4;
+    localparam [7:0] BAD_FIELD = 8'd5;
+
+    // Input as bytes: this beat, and the last lane of the one before.
+    reg  [63:0] last_beat;
+    wire [7:0]  lane0;
+    wire [7:0]  lane1;
+    wire [7:0]  lane2;
+    wire [7:0]  lane3;
+    wire [7:0]  lane4;
+    wire [7:0]  lane5;
+    wire [7:0]  lane6;
+    wire [7:0]  lane7;
+    assign lane0 = s_axis_tdata[7:0];
+    assign lane1 = s_axis_tdata[15:8];
+    assign lane2 = s_axis_tdata[23:16];
+    assign lane3 = s_axis_tdata[31:24];
+    assign lane4 = s_axis_tdata[39:32];
+    assign lane5 = s_axis_tdata[47:40];
+    assign lane6 = s_axis_tdata[55:48];
+    assign lane7 = s_axis_tdata[63:56];
+
+    // State between beats.
+    reg        first;       // the next beat begins a packet
+    reg        late_start;  // this packet begins at lane 6, not 2
+    reg [1:0]  beat;        // 0..3, stays at 3
+    reg        in_header;
+    reg        active;      // a message's bytes are in the next beat, or begin with it
+    reg        finished;    // every message announced has left
+    reg        dropping;
+    reg [7:0]  drop_reason;
+    reg [6:0]  next_length; // lane of the next length's low byte, counted from the next beat's lane 0
+    reg [3:0]  offset;      // window byte of the current chunk's first byte, 1..8
+    reg [2:0]  index;
+    reg [5:0]  length;
+    reg [15:0] left;        // messages announced that have not left
+    reg        left_one;
+    reg [63:0] seq;         // of the current message
+    reg [15:0] sent;
+    reg        header_known;
+    reg [79:0] session;
+    reg [63:0] packet_seq;
+    reg [15:0] count;
+
+    // The eight candidate lengths: low byte in lane i, high byte in the lane before.
+    wire [63:0] low;
+    wire [63:0] high;
+    wire [7:0]  sound;
+    wire [55:0] jump; // where the length after it will be, seen from the next beat: i + length + 2 - 8
+    assign low = s_axis_tdata;
+    assign high = {s_axis_tdata[55:0], last_beat[63:56]};
+    genvar i;
+    generate
+        for (i = 0; i < 8; i = i + 1) begin : candidate
+            localparam [6:0] LANE = i;
+            assign sound[i] = high[8*i+:8] == 8'd0 && low[8*i+6+:2] == 2'b00 && low[8*i+:6] >= 6'd12;
+            assign jump[7*i+:7] = {1'b0, low[8*i+:6]} + LANE - 7'd6;
+        end
+    endgenerate
+
+    // This beat.
+    wire [2:0] length_lane;
+    wire       length_here;  // the low byte of a length field
+    wire       ends;         // the current unit, header or message, ends here, at lane next_length - 2
+    wire [7:0] at_end;       // one-hot of that lane
+    wire       end_kept;     // ... and that lane is part of the packet
+    wire       more_kept;    // there are bytes after it in this beat
+    wire       spoiled;
+    wire [15:0] count_here;
+    wire [63:0] seq_here;
+    wire       empty;        // heartbeat or end of session
+    wire       header_ends;
+    wire       message_ends;
+    wire       finishes;
+    wire       begins;       // a message is announced here
+    wire       extra;
+    wire       cut;          // the unit's last byte is missing
+    wire       no_sequence;
+    wire       knows;        // a sound header ends here
+    wire       bad_here;
+    assign length_lane = next_length[2:0];
+    assign length_here = next_length[6:3] == 4'd0;
+    assign ends = (in_header || active) && !dropping && next_length >= 7'd2 && next_length <= 7'd9;
+    assign at_end = 8'h01 << (length_lane - 3'd2);
+    assign end_kept = (s_axis_tkeep & at_end) != 8'h00;
+    assign more_kept = (s_axis_tkeep & {at_end[6:0], 1'b0}) != 8'h00;
+    assign spoiled = s_axis_tlast && s_axis_tuser;
+    assign count_here = late_start ? {lane0, lane1} : {lane4, lane5};
+    assign seq_here = late_start
+        ? {last_beat[7:0], last_beat[15:8], last_beat[23:16], last_beat[31:24],
+           last_beat[39:32], last_beat[47:40], last_beat[55:48], last_beat[63:56]}
+        : {last_beat[39:32], last_beat[47:40], last_beat[55:48], last_beat[63:56], lane0, lane1, lane2, lane3};
+    assign empty = count_here == 16'd0 || count_here == 16'hFFFF;
+    assign header_ends = ends && in_header && end_kept && !spoiled;
+    assign message_ends = ends && active && end_kept && !spoiled;
+    assign finishes = (header_ends && empty) || (message_ends && left_one);
+    assign begins = length_here && !dropping && !finished && !finishes && s_axis_tkeep[length_lane]
+                 && (header_ends || (!in_header && (!active || message_ends)));
+    assign extra = (finishes && more_kept) || (finished && s_axis_tkeep[0]);
+    assign cut = ends && !end_kept;
+    assign no_sequence = header_ends && seq_here == 64'd0;
+    assign knows = header_ends && !no_sequence;
+    assign bad_here = !dropping && (extra || cut || (begins && !sound[length_lane]) || no_sequence);
+
+    wire [7:0] reason_here;
+    assign reason_here = no_sequence ? BAD_FIELD : cut ? TRUNCATED : BAD_LENGTH;
+
+    always @(posedge clk) begin
+        if (rst) begin
+            first <= 1'b1;
+            in_header <= 1'b0;
+            active <= 1'b0;
+            finished <= 1'b0;
+            dropping <= 1'b0;
+            header_known <= 1'b0;
+        end else if (s_axis_tvalid) begin
+            first <= s_axis_tlast;
+            if (s_axis_tlast || first) begin
+                in_header <= !s_axis_tlast;
+                active <= 1'b0;
+                finished <= 1'b0;
+                dropping <= 1'b0;
+                header_known <= 1'b0;
+            end else begin
+                if (header_ends)
+                    in_header <= 1'b0;
+                if (knows)
+                    header_known <= 1'b1;
+                if (finishes)
+                    finished <= 1'b1;
+                active <= (active && !message_ends) || begins;
+                if (bad_here) begin
+                    dropping <= 1'b1;
+                    active <= 1'b0;
+                end
+            end
+        end
+    end
+
+    always @(posedge clk) if (s_axis_tvalid) begin
+        last_beat <= s_axis_tdata;
+        if (first) begin
+            late_start <= !s_axis_tkeep[2];
+            beat <= 2'd1;
+            next_length <= s_axis_tkeep[2] ? 7'd15 : 7'd19; // header: like a message of 20 bytes
+            sent <= 16'd0;
+        end else begin
+            if (beat != 2'd3)
+                beat <= beat + 2'd1;
+            next_length <= length_here ? jump[7*length_lane+:7] : next_length - 7'd8;
+        end
+        if (begins) begin
+            offset <= {1'b0, length_lane} + 4'd1;
+            index <= 3'd0;
+            length <= low[8*length_lane+:6];
+        end else
+            index <= index + 3'd1;
+        if (header_ends) begin
+            left <= count_here;
+            left_one <= count_here == 16'd1;
+        end else if (message_ends) begin
+            left <= left - 16'd1;
+            left_one <= left == 16'd2;
+        end
+        if (header_ends) begin
+            seq <= seq_here;
+            packet_seq <= seq_here;
+            count <= count_here;
+        end else if (message_ends) begin
+            seq <= seq + 64'd1;
+            sent <= sent + 16'd1;
+        end
+        if (bad_here)
+            drop_reason <= reason_here;
+        // Session: bytes 0..9, from lane 2 or lane 6 of the first beat.
+        if (first)
+            session[79:32] <= s_axis_tkeep[2] ? {lane2, lane3, lane4, lane5, lane6, lane7} : {lane6, lane7, 32'd0};
+        else if (beat == 2'd1) begin
+            if (late_start)
+                session[63:0] <= {lane0, lane1, lane2, lane3, lane4, lane5, lane6, lane7};
+            else
+                session[31:0] <= {lane0, lane1, lane2, lane3};
+        end
+    end
+
+    // Outputs.
+    reg         out_valid;
+    reg [119:0] out_data;
+    reg [2:0]   out_index;
+    reg         out_last;
+    reg [5:0]   out_length;
+    reg [63:0]  out_seq;
+    reg         out_header;
+    reg         out_end;
+    reg         out_bad;
+    reg [7:0]   out_reason;
+    reg         out_known;
+    reg [15:0]  out_count;
+    wire        refused;  // of the packet that ends here
+    assign refused = s_axis_tuser || dropping || bad_here || first || !(finished || finishes);
+
+    wire [127:0] window;
+    assign window = {s_axis_tdata, last_beat};
+
+    always @(posedge clk) begin
+        if (rst) begin
+            out_valid <= 1'b0;
+            out_header <= 1'b0;
+            out_end <= 1'b0;
+        end else begin
+            out_valid <= s_axis_tvalid && active && !dropping && s_axis_tkeep[0] && (!ends || message_ends);
+            out_header <= s_axis_tvalid && knows;
+            out_end <= s_axis_tvalid && s_axis_tlast;
+        end
+        out_data <= window[8*offset+:120];
+        out_index <= index;
+        out_last <= message_ends;
+        out_length <= length;
+        out_seq <= seq;
+        out_bad <= refused;
+        if (!refused)
+            out_reason <= 8'd0;
+        else if (s_axis_tuser)
+            out_reason <= s_axis_reason;
+        else if (dropping)
+            out_reason <= drop_reason;
+        else if (bad_here)
+            out_reason <= reason_here;
+        else
+            out_reason <= TRUNCATED;
+        out_known <= !first && (header_known || knows);
+        out_count <= first ? 16'd0 : sent + {15'd0, message_ends};
+    end
+
+    assign chunk_valid = out_valid;
+    assign chunk_data = out_data;
+    assign chunk_index = out_index;
+    assign chunk_last = out_last;
+    assign chunk_length = out_length;
+    assign chunk_seq = out_seq;
+    assign header_valid = out_header;
+    assign header_session = session;
+    assign header_seq = packet_seq;
+    assign header_count = count;
+    assign end_valid = out_end;
+    assign end_bad = out_bad;
+    assign end_reason = out_reason;
+    assign end_header = out_known;
+    assign end_count = out_count;
+endmodule
+`default_nettype wire
