@@ -531,6 +531,29 @@ static void test_slow_line_fills_an_announced_hole_without_a_server(void) {
     CHECK_EQ(stats().gap_open, 0);
 }
 
+static void test_slower_line_is_waited_for_while_it_moves(void) {
+    struct fp_mold_rx_config c = config();
+    c.attempts = 0;
+    c.retry_ns = 0;
+    open_rx(&c);
+    for (uint64_t i = 1; i <= 5; i++)
+        push(A, i, 1, 0);
+    push(A, 8, 1, 0);
+    forget();
+    uint64_t now = 0;
+    for (uint64_t i = 1; i <= 8; i++) { /* B repeats what A brought first, then brings what A lost */
+        push(B, i, 1, now);
+        timer(now += 3 * MS);
+    }
+    took("6 7 [filled 6+2] 8");
+    push(A, 10, 1, now);
+    push(B, 5, 0, now); /* B stands still, behind: it gets one more round */
+    timer(now += 3 * MS);
+    push(B, 5, 0, now);
+    timer(now += 3 * MS);
+    took("[open 9+1] [lost 9+1] 10");
+}
+
 static void test_undrained_push_is_refused(void) {
     struct fp_mold_rx_config c = config();
     open_rx(&c);
@@ -601,6 +624,7 @@ int main(void) {
     RUN(test_window_full);
     RUN(test_bogus_word_is_taken_back);
     RUN(test_slow_line_fills_an_announced_hole_without_a_server);
+    RUN(test_slower_line_is_waited_for_while_it_moves);
     RUN(test_undrained_push_is_refused);
     RUN(test_in_order_packets_are_not_copied);
     RUN(test_held_packets_survive_their_buffers);

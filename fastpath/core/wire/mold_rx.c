@@ -5,7 +5,7 @@
  * window. A packet in order is read where it lies; only packets ahead of a hole are copied. */
 #include "mold_rx.h"
 
-enum { FIRST_CHUNK = 128, MAX_CHUNK = 65534, NO_SLOT = -1, MAX_WINDOW = 65536 };
+enum { FIRST_CHUNK = 128, MAX_CHUNK = 65534, NO_SLOT = -1, MAX_WINDOW = 65536, MAX_LAG = 65536 /* messages between the lines */ };
 
 struct held {
     uint64_t sequence, end, rx_ns; /* messages [sequence, end) */
@@ -25,6 +25,7 @@ struct fp_mold_rx {
     /* The hole, while gap_open. */
     uint64_t gap_start, gap_end, gap_since_ns, asked_ns; /* gap_end moves with what is held and claimed, not with what fills it */
     uint64_t claim; /* highest end the lines claimed since the first unanswered request */
+    uint64_t last_word; /* that claim, when we last waited for a slower line because of it */
     uint64_t lost_sequence, lost_count;
     uint64_t end_sequence;
     uint32_t tries;
@@ -305,7 +306,7 @@ static int settle(struct fp_mold_rx *rx, struct fp_mold_notice *notice) {
         /* The hole is as old as the packet that showed it, which may have waited behind an earlier hole. */
         rx->gap_since_ns = rx->held_count ? held_at(rx, 0)->rx_ns : rx->known_ns;
         rx->tries = 0;
-        rx->claim = 0;
+        rx->claim = rx->last_word = 0;
         rx->ask_now = rx->live_progress = 0;
         rx->stats.gaps_opened++;
         return tell(notice, FP_MOLD_GAP_OPEN, rx->gap_start, rx->gap_end - rx->gap_start);
@@ -340,20 +341,27 @@ int fp_mold_rx_next(struct fp_mold_rx *rx, struct fp_mold_message *message, stru
 
 /* ---- time ---- */
 
-/* The re-request server did not answer. */
+/* Forget what claimed that there is more than the lines speak of. */
+static void take_back(struct fp_mold_rx *rx, uint64_t word) {
+    rx->stats.far_ahead += rx->held_count;
+    while (rx->held_count)
+        remove_held(rx, rx->held_count - 1);
+    rx->known_end = rx->gap_end = word;
+}
+
+/* The re-request server did not answer. What the lines said while we asked decides. */
 static void give_up(struct fp_mold_rx *rx, uint64_t now_ns) {
-    /* While we asked, the lines spoke of an earlier end than the hole's: nobody is about to send what we miss, so
-     * whatever claimed it was bogus. Take their word and forget the rest, instead of skipping the real stream. */
     uint64_t word = rx->claim && rx->end_known && rx->end_sequence > rx->claim ? rx->end_sequence : rx->claim;
-    if (word && word < rx->gap_end) {
-        rx->stats.far_ahead += rx->held_count;
-        while (rx->held_count)
-            remove_held(rx, rx->held_count - 1);
-        rx->known_end = rx->gap_end = word > rx->next_sequence ? word : rx->next_sequence;
-        if (rx->known_end == rx->next_sequence)
+    int below = word && word < rx->gap_end; /* they do not know of what showed the hole */
+    int moving = rx->live_progress || (below && word > rx->last_word);
+    if (below && word >= rx->next_sequence && (!moving || rx->gap_end - word > MAX_LAG)) {
+        /* They stand where we stand: what showed the hole was bogus. Believing it would skip the real stream. */
+        take_back(rx, word);
+        if (word == rx->next_sequence)
             return; /* no hole at all: the next drain tells FILLED */
-    } else if (rx->live_progress) {
-        /* The slower line is filling the hole by itself: begin again. */
+    } else if (moving) {
+        /* The slower line is still on its way to the hole, or filling it: begin again. */
+        rx->last_word = word;
         rx->tries = 0;
         rx->claim = 0;
         rx->live_progress = 0;
