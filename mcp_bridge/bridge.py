@@ -72,9 +72,10 @@ class Bridge:
     async def remembered(self, key: Any, ttl_s: float, fetch: Callable[[], Awaitable[Any]]) -> tuple[Any, float]:
         """A cached answer of this engine run, or a fresh one; see ReadCache.get."""
         if self.engine.epoch != self._epoch:
+            if self._epoch:  # 0 is not an earlier run: nothing had answered yet
+                self.cache.clear()
             self._epoch = self.engine.epoch
-            self.cache.clear()
-        return await self.cache.get((self._epoch, key), ttl_s, fetch)
+        return await self.cache.get(key, ttl_s, fetch)
 
     def write_under_way(self, account: str, client_order_id: str, within_ns: int) -> bool:
         """Whether the id's last write is unanswered and younger than `within_ns`."""

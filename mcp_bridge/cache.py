@@ -50,8 +50,9 @@ class ReadCache:
         return await asyncio.shield(flight), 0.0
 
     def _landed(self, key: Any, ttl_s: float, flight: asyncio.Future[Any]) -> None:
+        good = not flight.cancelled() and flight.exception() is None
         if self._flights.get(key) is not flight:
             return  # cleared meanwhile: the answer is of an earlier engine run
         del self._flights[key]
-        if not flight.cancelled() and flight.exception() is None:
+        if good:
             self._entries[key] = Cached(flight.result(), self._clock(), ttl_s)

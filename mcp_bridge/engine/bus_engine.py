@@ -1,7 +1,7 @@
 """The engine over its bus: one DEALER socket, many requests outstanding by id, reconnecting by itself.
 
 It never queues for an engine that is not there (a write must not fire minutes later) and never resends.
-A changed epoch means that the engine was restarted: listeners are told, caches above drop what they hold.
+A changed epoch means that the engine was restarted; whoever caches its answers watches `epoch`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -26,9 +25,8 @@ logger = logging.getLogger(__name__)
 class BusEngine:
     """An engine behind a libzmq endpoint (see docs/reference/bus.md)."""
 
-    def __init__(self, endpoint: str, on_epoch: Callable[[int], None] | None = None) -> None:
+    def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint
-        self._on_epoch = on_epoch
         self._ids = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[bytes]] = {}
         self._context: zmq.asyncio.Context | None = None
@@ -126,8 +124,6 @@ class BusEngine:
                 previous, self._epoch = self._epoch, envelope.epoch
                 if previous:
                     logger.warning("the engine was restarted: epoch %d after %d", envelope.epoch, previous)
-                if self._on_epoch is not None:
-                    self._on_epoch(envelope.epoch)
             future = self._waiting.get(envelope.id)
             if future is None or future.done():
                 self.unmatched += 1
