@@ -158,7 +158,11 @@ class Run:
     def serve(self, step: int, request: bytes) -> None:
         """The re-request server: at most one datagram for an answer, unless it streams; some answers get lost."""
         self.requests += 1
-        session, sequence, count = request[:10], int.from_bytes(request[10:18], "big"), int.from_bytes(request[18:], "big")
+        session, sequence, count = (
+            request[:10],
+            int.from_bytes(request[10:18], "big"),
+            int.from_bytes(request[18:], "big"),
+        )
         assert session == SESSION and sequence == self.account.next and 1 <= count <= 65_534
         while count > 0:
             batch: list[bytes] = []

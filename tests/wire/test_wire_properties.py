@@ -20,7 +20,9 @@ def appended(tags: list[tuple[int, bytes]]) -> bytes:
 
 def mold_packet(session: bytes, sequence: int, messages: list[bytes], count: int | None = None) -> bytes:
     blocks = b"".join(len(m).to_bytes(2, "big") + m for m in messages)
-    return session + sequence.to_bytes(8, "big") + (len(messages) if count is None else count).to_bytes(2, "big") + blocks
+    return (
+        session + sequence.to_bytes(8, "big") + (len(messages) if count is None else count).to_bytes(2, "big") + blocks
+    )
 
 
 @COMMON
