@@ -97,10 +97,8 @@ class Story:
                 await asyncio.sleep(0.1)
         for answer in answers:
             self.expect(not answer["is_stale"], f"the book at {answer['quote']['venue']} is live")
-            self.expect(
-                int(answer["quote"]["sequence"]) > first[answer["quote"]["venue"]],
-                f"the book at {answer['quote']['venue']} moves",
-            )
+            moved = int(answer["quote"]["sequence"]) > first[answer["quote"]["venue"]]
+            self.expect(moved, f"the book at {answer['quote']['venue']} moves")
 
     async def depth(self, venue: str) -> dict[str, Any]:
         return (await self.agent.call("get_order_book_depth", symbol=self.symbol, venue=venue, max_levels=LEVELS)).data
@@ -164,9 +162,8 @@ class Story:
         fills = await self.agent.call("list_fills", symbol=self.symbol)
         self.say(f"fills so far {self.quoted(fills)}")
         for fill in fills["fills"]:
-            self.say(
-                f"  {fill['side']} {fill['quantity']} at {fill['price']} on {fill['venue']}, match {fill['match_number']}"
-            )
+            traded = f"{fill['side']} {fill['quantity']} at {fill['price']}"
+            self.say(f"  {traded} on {fill['venue']}, match {fill['match_number']}")
 
     async def rest(self, venue: str, suffix: str, price: str, quantity: str) -> Answer:
         return await self.agent.call(

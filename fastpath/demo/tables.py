@@ -52,13 +52,11 @@ def books(answers: Sequence[dict[str, Any]]) -> Columns:
 
 def order(row: dict[str, Any]) -> str:
     """One order in one line."""
-    filled = (
-        f", {row['filled_quantity']} filled at {row['average_fill_price']}" if row["filled_quantity"] != "0" else ""
-    )
-    return (
-        f"[bold]{row['client_order_id']}[/]: {row['side']} {row['quantity']} {row['symbol']} at {row['limit_price']} on "
-        f"{row['venue']}: [bold]{row['state']}[/]{filled}"
-    )
+    filled = ""
+    if row["filled_quantity"] != "0":
+        filled = f", {row['filled_quantity']} filled at {row['average_fill_price']}"
+    head = f"[bold]{row['client_order_id']}[/]: {row['side']} {row['quantity']} {row['symbol']}"
+    return f"{head} at {row['limit_price']} on {row['venue']}: [bold]{row['state']}[/]{filled}"
 
 
 def checks(rows: Sequence[dict[str, Any]]) -> Table:
