@@ -42,7 +42,7 @@ static void on_order(void *context, uint16_t account, const uint8_t *ouch, size_
 struct fp_lab *fp_lab_open(const struct fp_match_config *config, const struct fp_flow_config *flow) {
     struct fp_lab *lab = calloc(1, sizeof *lab);
     size_t size = fp_match_size(config), flow_size = flow ? fp_flow_size(flow, config->symbols, config->symbol_count) : 0;
-    struct fp_match_sink sink = {lab, on_feed, on_order};
+    struct fp_match_sink sink = {lab, on_feed, on_order, NULL};
     if (!lab) return NULL;
     if (size && (lab->match = aligned_alloc(64, size)) != NULL) {
         memset(lab->match, 0, size);

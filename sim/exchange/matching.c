@@ -322,6 +322,7 @@ static int disconnect(struct fp_match *match, uint16_t account) {
 int fp_match_apply(struct fp_match *match, const struct fp_match_input *input) {
     int result;
     match->stats.inputs++;
+    if (match->sink.input) match->sink.input(match->sink.context, input);
     match->rested = 0;
     if (input->time_ns > match->now_ns) match->now_ns = input->time_ns;
     switch (input->kind) {

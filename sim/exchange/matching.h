@@ -50,12 +50,6 @@ struct fp_match_config {
     uint16_t symbol_count, max_symbols, account_count; /* max_symbols: room for what a recorded day announces */
 };
 
-struct fp_match_sink {
-    void *context;
-    void (*feed)(void *context, const uint8_t *itch, size_t length);
-    void (*order)(void *context, uint16_t account, const uint8_t *ouch, size_t length);
-};
-
 enum fp_match_kind {
     FP_MATCH_OUCH = 1,       /* one inbound OUCH message: account, bytes */
     FP_MATCH_ADD = 2,        /* background order: locate, code = side B S, shares, price_e4, time_in_force 0 3, attribution (zero: none) */
@@ -76,6 +70,14 @@ struct fp_match_input {
     uint8_t kind;            /* enum fp_match_kind */
     char code, time_in_force;
     char attribution[4];
+};
+
+/* Where outputs go. input, when not NULL, is told each record before it is applied (for a ledger). */
+struct fp_match_sink {
+    void *context;
+    void (*feed)(void *context, const uint8_t *itch, size_t length);
+    void (*order)(void *context, uint16_t account, const uint8_t *ouch, size_t length);
+    void (*input)(void *context, const struct fp_match_input *input);
 };
 
 struct fp_match_stats {

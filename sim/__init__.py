@@ -1,0 +1,1 @@
+"""Simulators: things outside the gateway, real on the wire."""
