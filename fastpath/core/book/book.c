@@ -47,10 +47,14 @@ HOT void emit(const struct at *at, int index, uint8_t kind, uint64_t ref, uint32
     struct fp_event *event = &at->events[index];
     const struct fp_bbo *bbo = &at->symbol->bbo;
     uint64_t bid_shares = bbo->bid_shares, ask_shares = bbo->ask_shares;
+    uint32_t bid_e4 = bbo->bid_e4, ask_e4 = bbo->ask_e4;
     flags |= index ? at->flags & ~(unsigned)FP_EF_BBO_CHANGED : at->flags;
-    if (!EXPECT((bid_shares | ask_shares) <= UINT32_MAX))
+    if (!EXPECT((bid_shares | ask_shares) <= UINT32_MAX)) {
         flags |= FP_EF_OVERFLOW;
-    if (!EXPECT(bbo->ask_e4 - 1 >= bbo->bid_e4)) /* no ask wraps to the top; no bid is 0 */
+        bid_shares = saturate(bid_shares);
+        ask_shares = saturate(ask_shares);
+    }
+    if (!EXPECT(ask_e4 - 1 >= bid_e4)) /* no ask wraps to the top; no bid is 0 */
         flags |= FP_EF_CROSSED;
     event->seq = 0;
     event->venue_ns = at->venue_ns;
@@ -58,10 +62,10 @@ HOT void emit(const struct at *at, int index, uint8_t kind, uint64_t ref, uint32
     event->ref = ref;
     event->price_e4 = price_e4;
     event->shares = shares;
-    event->bid_e4 = bbo->bid_e4;
-    event->bid_shares = saturate(bid_shares);
-    event->ask_e4 = bbo->ask_e4;
-    event->ask_shares = saturate(ask_shares);
+    event->bid_e4 = bid_e4;
+    event->bid_shares = (uint32_t)bid_shares;
+    event->ask_e4 = ask_e4;
+    event->ask_shares = (uint32_t)ask_shares;
     event->locate = at->locate;
     event->venue = at->book->venue;
     event->kind = kind;
@@ -148,7 +152,8 @@ HOT void touch(const struct at *at) {
 /* After the last change of a book message. */
 HOT void count_crossed(const struct at *at) {
     const struct fp_bbo *bbo = &at->symbol->bbo;
-    at->book->stats.crossed += bbo->ask_e4 - 1 < bbo->bid_e4;
+    if (!EXPECT(bbo->ask_e4 - 1 >= bbo->bid_e4))
+        at->book->stats.crossed++;
 }
 
 HOT unsigned side_flag(uint8_t side) {
@@ -502,15 +507,14 @@ void fp_book_prefetch(const struct fp_book *book, const uint8_t *message, size_t
 void fp_book_prefetch_level(const struct fp_book *book, const uint8_t *message, size_t length) {
     if (length < FP_ITCH_ORDER_DELETE_LEN)
         return;
-    if (length > FP_ITCH_ADD_ORDER_SIDE && (message[0] == 'A' || message[0] == 'F')) {
-        uint8_t side = fp_side_index((char)message[FP_ITCH_ADD_ORDER_SIDE]);
-        const struct fp_ladder *ladder = &book->symbols[fp_load_be16(message + FP_ITCH_ADD_ORDER_LOCATE)].side[side];
-        __builtin_prefetch(&book->ladders.levels[ladder->best]);
-        __builtin_prefetch(&book->ladders.blocks[ladder->back].rung[(ladder->count - 1) % FP_RUNGS]);
-    } else {
-        /* The slot may hold another owner's order, or an old one: still a level's number, and only a hint. */
-        uint64_t ref = fp_load_be64(message + FP_ITCH_ORDER_DELETE_ORDER_REF);
-        __builtin_prefetch(&book->ladders.levels[book->orders.slots[ref & book->orders.slot_mask].level]);
-    }
+    /* No branch on the type, which nobody can predict: a wrong guess would cost more than the hint saves. */
+    unsigned adds = ((message[0] == 'A') | (message[0] == 'F')) & (length > FP_ITCH_ADD_ORDER_SIDE);
+    unsigned sell = message[adds * FP_ITCH_ADD_ORDER_SIDE] == 'S';
+    const struct fp_ladder *ladder = &book->symbols[fp_load_be16(message + FP_ITCH_ADD_ORDER_LOCATE)].side[sell];
+    uint64_t ref = fp_load_be64(message + FP_ITCH_ORDER_DELETE_ORDER_REF);
+    /* The slot may hold another owner's order, or an old one: still a level's number, and only a hint. */
+    uint32_t level = book->orders.slots[ref & book->orders.slot_mask].level, mask = 0u - adds;
+    __builtin_prefetch(&book->ladders.levels[(ladder->best & mask) | (level & ~mask)]);
+    __builtin_prefetch(&book->ladders.blocks[ladder->back].rung[(ladder->count - 1) % FP_RUNGS]);
     KEEP();
 }
