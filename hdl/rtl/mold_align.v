@@ -24,6 +24,7 @@ module mold_align (
     input  wire [7:0]   s_axis_reason,
     output wire         chunk_valid,
     output wire [119:0] chunk_data,     // message byte 8 * chunk_index + i in bits 8i+7:8i; all 15 only in the last chunk
+    output wire [3:0]   chunk_bytes,    // how many of the 15 have arrived, 8..15; beyond the message in its last chunk
     output wire [2:0]   chunk_index,
     output wire         chunk_last,     // the message ends in this chunk
     output wire [5:0]   chunk_length,   // of the message, 12..63
@@ -227,6 +228,7 @@ module mold_align (
     // Outputs.
     reg         out_valid;
     reg [119:0] out_data;
+    reg [3:0]   out_bytes;
     reg [2:0]   out_index;
     reg         out_last;
     reg [5:0]   out_length;
@@ -254,6 +256,7 @@ module mold_align (
             out_end <= s_axis_tvalid && s_axis_tlast;
         end
         out_data <= window[8*offset+:120];
+        out_bytes <= 4'd0 - offset;
         out_index <= index;
         out_last <= message_ends;
         out_length <= length;
@@ -275,6 +278,7 @@ module mold_align (
 
     assign chunk_valid = out_valid;
     assign chunk_data = out_data;
+    assign chunk_bytes = out_bytes;
     assign chunk_index = out_index;
     assign chunk_last = out_last;
     assign chunk_length = out_length;
