@@ -213,7 +213,7 @@ static const struct member feed_members[] = {
 static const struct member order_members[] = {
     O(connects), O(logins), O(login_rejects), O(disconnects), O(end_of_session), O(bytes_in), O(bytes_out), O(sequenced_in), O(unsequenced_out), O(heartbeats_in), O(heartbeats_out),
     O(soup_bad_length), O(soup_unknown_type), O(ouch_unknown_type), O(ouch_bad_length), O(ouch_unknown_urn), O(anomalies), O(enters), O(replaces), O(cancels), O(mass_cancels),
-    O(accepted), O(rejected), O(fills), O(canceled), O(replaced), O(broken), O(late_fills), O(denied), O(in_doubt), O(lost), O(next_sequence), O(next_urn), O(open_orders),
+    O(accepted), O(rejected), O(fills), O(canceled), O(replaced), O(broken), O(late_fills), O(denied), O(in_doubt), O(lost), O(unjournaled), O(next_sequence), O(next_urn), O(open_orders),
     O(session_state), TEXT(fp_order_stats, session),
 };
 
@@ -279,17 +279,17 @@ static void put_kill(struct fp_mp_writer *w, const struct fp_answer_context *con
     place = fp_mp_array_begin(w);
     count = 0;
     for (unsigned i = 0; i < context->config->account_count; i++)
-        if (state->killed_accounts >> i & 1) fp_mp_str(w, fp_account_name(context->config, i)), count++;
+        if (state->kill->accounts >> i & 1) fp_mp_str(w, fp_account_name(context->config, i)), count++;
     fp_mp_array_end(w, place, count);
     fp_mp_str(w, "agents");
     place = fp_mp_array_begin(w);
     count = 0;
     for (unsigned i = 0; i < context->config->agent_count; i++)
-        if (state->killed_agents[i / 64] >> i % 64 & 1) fp_mp_str(w, fp_agent_name(context->config, i)), count++;
+        if (state->kill->agents[i / 64] >> i % 64 & 1) fp_mp_str(w, fp_agent_name(context->config, i)), count++;
     fp_mp_array_end(w, place, count);
     fp_mp_str(w, "symbols");
-    fp_mp_array(w, state->killed_symbol_count);
-    for (uint32_t i = 0; i < state->killed_symbol_count; i++) fp_mp_padded(w, state->killed_symbols[i], 8);
+    fp_mp_array(w, state->kill->symbol_count);
+    for (uint32_t i = 0; i < state->kill->symbol_count; i++) fp_mp_padded(w, state->kill->symbols[i], 8);
 }
 
 static void put_feed_state(struct fp_mp_writer *w, const struct fp_feed_stats *feed) {

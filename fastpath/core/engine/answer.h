@@ -4,6 +4,7 @@
 #define FP_ANSWER_H
 #include "../fastpath.h"
 #include "exec_mirror.h"
+#include "kill_view.h"
 #include "mirror.h"
 #include "msgpack.h"
 
@@ -19,15 +20,12 @@ struct fp_stream_place {
     uint64_t seq;
 };
 
-/* What state tells beside the statistics. */
+/* What state tells. */
 struct fp_engine_state {
     const struct fp_engine_stats *stats;
+    const struct fp_kill_view *kill;
     const struct fp_stream_place *streams;
     uint32_t stream_count;
-    /* Kill switches below the venues, a bit per index. */
-    uint64_t killed_accounts, killed_agents[4];
-    uint32_t killed_symbol_count;
-    char killed_symbols[64][8];
 };
 
 /* Open the map of an answer that has `pairs` keys beside the envelope's seven. */

@@ -84,6 +84,11 @@ static uint64_t apply(struct fp_feed *feed, const struct fp_mold_message *messag
     default: break;
     }
     for (int i = 0; i < count; i++) put(feed, &events[i]);
+    const struct fp_event *last = &events[count - 1];
+    if (feed->oms && last->flags & FP_EF_BBO_CHANGED) {
+        const struct fp_instrument *instrument = fp_book_instrument(feed->book, last->locate);
+        if (fp_oms_on_bbo(feed->oms, feed->venue, instrument->symbol, last->bid_e4, last->ask_e4, feed->out->now_ns) > 0) feed->fired(feed->context, feed->venue);
+    }
     return (uint64_t)count;
 }
 
@@ -155,7 +160,7 @@ static void refused(struct fp_feed *feed, uint8_t line, int error) {
 static void heard(struct fp_feed *feed, uint8_t line, uint64_t rx_ns) {
     feed->line_heard_ns[line] = rx_ns;
     if (line == FP_LINE_REREQUEST) return;
-    if (rx_ns > feed->heard_ns) feed->heard_ns = rx_ns;
+    if (rx_ns > atomic_load_explicit(&feed->heard_ns, memory_order_relaxed)) atomic_store_explicit(&feed->heard_ns, rx_ns, memory_order_relaxed);
     if (!feed->line_down[line]) return;
     feed->line_down[line] = 0;
     put_own(feed, FP_EV_LINE_UP, 0, 0, 0, line == FP_LINE_B ? FP_EF_LINE_B : 0);
@@ -253,15 +258,15 @@ int fp_feed_resync(struct fp_feed *feed) {
         if (!instrument || !instrument->symbol[0]) continue;
         int sent = resync_book(feed, (uint16_t)feed->resync_locate);
         feed->resync_locate += (uint32_t)sent;
-        return 1;
+        return sent;
     }
     if (end < FP_BOOK_LOCATES) return 1;
     struct fp_event record = {.seq = feed->seq, .venue = feed->venue, .kind = FP_PV_SYNCED};
     record.flags = feed->gap_open || feed->lost || feed->ended ? FP_EF_STALE : 0;
-    if (!fp_event_put(feed->out, &record)) return 1;
+    if (!fp_event_put(feed->out, &record)) return 0;
     fp_event_publish(feed->out);
     feed->resync = 0;
-    return 0;
+    return 1;
 }
 
 void fp_feed_quote(const struct fp_feed *feed, const char symbol[8], struct fp_quote *out) {

@@ -20,10 +20,14 @@ struct fp_feed {
     struct fp_book *book;
     struct fp_symbol_index *symbols;     /* symbol -> locate */
     struct fp_event_out *out;
+    struct fp_oms *oms;                  /* told of changed tops, so that armed orders fire; NULL: no order side */
+    void (*fired)(void *context, uint8_t venue); /* orders were queued: send them now */
+    void *context;
     struct fp_hist *wire_to_event;
     uint64_t seq;                        /* of the last event record */
     uint64_t next_sequence;              /* of the feed: what is in the book ends before it */
-    uint64_t heard_ns, line_heard_ns[FP_LINES];
+    _Atomic uint64_t heard_ns;           /* newest packet of either line; read by the bus thread too */
+    uint64_t line_heard_ns[FP_LINES];
     uint64_t opened_ns, timer_ns, silence_ns, bad_event_ns;
     uint8_t line_down[2], gap_open, lost, started, ended, venue;
     uint8_t resync;                      /* the bus lost records: send every book again */
@@ -42,7 +46,7 @@ void fp_feed_close(struct fp_feed *feed);
 int fp_feed_poll(struct fp_feed *feed);
 /* Re-requests, gaps given up, silent lines; call at least every millisecond while gap_open, else every 100 ms. */
 void fp_feed_timer(struct fp_feed *feed, uint64_t now_ns);
-/* Send more books after a loss, as far as the ring has room. Returns 1 while there is more to send. */
+/* Send more books after a loss, as far as the ring has room. Returns 1 when it got further. */
 int fp_feed_resync(struct fp_feed *feed);
 /* A symbol's quote, for the risk checks; zeroed when the venue did not announce the symbol. */
 void fp_feed_quote(const struct fp_feed *feed, const char symbol[8], struct fp_quote *out);
