@@ -1,0 +1,248 @@
+// Best bid and offer of each symbol, off the ladder's path: an add at or through the best, or a change of the best's size,
+// is known one cycle after stage c. Only when the best level is used up the side is `pending` until the ladder has found
+// the next one; events that need it wait for the ladder's late_* (v_slow_*).
+// Latency: stage c to v_*: 1 cycle. Throughput: one message with a row per 2 cycles, one without per cycle.
+// Overflow: a size beyond QTY_W makes the side pending; the ladder then tells that it is lost.
+// A row also keeps the symbol's locate, trading state and stale mark. After reset 2^SYM_LOG2 cycles clear the rows.
+//
+// A side counts its changes modulo 16; the ladder's answer carries the count of the change it belongs to. A pending side takes
+// the answer for its own when the counts agree, that is when no younger change is on its way (at most 15 can be).
+`default_nettype none
+`include "book_msg.vh"
+`include "fp_records.vh"
+module bbo_unit #(
+    parameter SYM_LOG2 = 8,
+    parameter QTY_W = 36
+) (
+    input  wire             clk,
+    input  wire             rst,
+    output reg              ready,
+    input  wire [9:0]       next_symidx, // of the message that enters stage c at the coming edge
+    input  wire             c_valid,
+    input  wire [`BM_W-1:0] c_msg,
+    input  wire [31:0]      c_price,     // looked-up order
+    input  wire [31:0]      c_shares,
+    input  wire             c_side,
+    input  wire [2:0]       v_verdict,
+    input  wire             late_write,
+    input  wire [SYM_LOG2-1:0] late_symidx,
+    input  wire             late_side,
+    input  wire [31:0]      late_price,
+    input  wire [QTY_W-1:0] late_shares,
+    input  wire [3:0]       late_count,
+    input  wire             late_lost,
+    output reg  [3:0]       v_count,     // of the side that the message changes
+    output reg              v_slow_ok,   // the BBO after (verdict OK) or before is not known yet
+    output reg              v_slow_full, // the same when a replace loses its new order
+    output reg              v_slow_not,  // the same when nothing changes
+    output reg              v_changed,
+    output reg              v_changed_full,
+    output reg              v_stale,     // already before the message
+    output reg              v_halted,
+    output reg  [15:0]      v_locate,
+    output reg  [31:0]      v_bid_before,
+    output reg  [QTY_W-1:0] v_bid_shares_before,
+    output reg  [31:0]      v_ask_before,
+    output reg  [QTY_W-1:0] v_ask_shares_before,
+    output reg  [31:0]      v_best_ok,   // the changed side after the message
+    output reg  [QTY_W-1:0] v_best_shares_ok,
+    output reg  [31:0]      v_best_full,
+    output reg  [QTY_W-1:0] v_best_shares_full,
+    output reg              v_book_side  // which side that is
+);
+    localparam SIDE_W = 1 + 4 + 32 + QTY_W;      // {pending, count, price, shares}
+    localparam ROW_W = 16 + 1 + 4 + 1 + 1 + 2 * SIDE_W; // {locate, trading, halts, halted, stale, ask, bid}
+    localparam LATE_W = 1 + 4 + 32 + QTY_W;      // {lost, count, price, shares}
+
+    // Stage c-1: read, with the row that the message two ahead is leaving behind.
+    wire [SYM_LOG2-1:0] read_at;
+    wire [ROW_W-1:0]    row_read;
+    wire [LATE_W-1:0]   late_bid_read;
+    wire [LATE_W-1:0]   late_ask_read;
+    wire [ROW_W-1:0]    v_row;       // after the message in stage v
+    reg                 v_has_row;
+    reg  [SYM_LOG2-1:0] v_symidx;
+    reg  [ROW_W-1:0]    row;
+    reg  [LATE_W-1:0]   late_bid;
+    reg  [LATE_W-1:0]   late_ask;
+    assign read_at = next_symidx[SYM_LOG2-1:0];
+    always @(posedge clk) begin
+        row <= v_has_row && v_symidx == read_at ? v_row : row_read;
+        late_bid <= late_bid_read;
+        late_ask <= late_ask_read;
+    end
+
+    // Stage c: what each side is, as far as known.
+    wire              row_trading;
+    wire [3:0]        row_halts;
+    wire              row_halted;
+    wire              row_stale;
+    wire [15:0]       row_locate;
+    wire [SIDE_W-1:0] row_ask;
+    wire [SIDE_W-1:0] row_bid;
+    assign {row_locate, row_trading, row_halts, row_halted, row_stale, row_ask, row_bid} = row;
+    wire bid_answered;
+    wire ask_answered;
+    wire bid_lost;
+    wire ask_lost;
+    wire [SIDE_W-1:0] bid;
+    wire [SIDE_W-1:0] ask;
+    assign bid_answered = row_bid[SIDE_W-1] && late_bid[LATE_W-2 -: 4] == row_bid[SIDE_W-2 -: 4];
+    assign ask_answered = row_ask[SIDE_W-1] && late_ask[LATE_W-2 -: 4] == row_ask[SIDE_W-2 -: 4];
+    assign bid_lost = bid_answered && late_bid[LATE_W-1];
+    assign ask_lost = ask_answered && late_ask[LATE_W-1];
+    assign bid = bid_answered ? {1'b0, late_bid[LATE_W-2:0]} : row_bid;
+    assign ask = ask_answered ? {1'b0, late_ask[LATE_W-2:0]} : row_ask;
+
+    // The side the message touches, and the change of its best level.
+    wire [3:0]        op;
+    wire              adds;
+    wire              takes;
+    wire              side;
+    wire [SIDE_W-1:0] was;
+    wire              was_pending;
+    wire [3:0]        was_count;
+    wire [31:0]       was_price;
+    wire [QTY_W-1:0]  was_shares;
+    wire [QTY_W-1:0]  taken;
+    wire [QTY_W-1:0]  added;
+    wire [31:0]       add_price;
+    assign op = c_msg[`BM_OP];
+    assign adds = op == `BOP_ADD || op == `BOP_REPLACE;
+    assign takes = op == `BOP_EXEC || op == `BOP_CANCEL || op == `BOP_DELETE || op == `BOP_REPLACE;
+    assign side = op == `BOP_ADD ? c_msg[`BM_SIDE] : c_side;
+    assign was = side ? ask : bid;
+    assign was_pending = was[SIDE_W-1];
+    assign was_count = was[SIDE_W-2 -: 4];
+    assign was_price = was[QTY_W +: 32];
+    assign was_shares = was[QTY_W-1:0];
+    assign taken = {{(QTY_W-32){1'b0}}, op == `BOP_DELETE || op == `BOP_REPLACE ? c_shares : c_msg[`BM_SHARES]};
+    assign added = {{(QTY_W-32){1'b0}}, c_msg[`BM_SHARES]};
+    assign add_price = c_msg[`BM_PRICE];
+
+    wire             at_best;      // takes from the best level
+    wire             used_up;
+    wire             pending_take;
+    wire [QTY_W-1:0] shares_take;
+    wire             through;      // adds at a better price
+    wire             joins;        // adds at the best price
+    wire [QTY_W:0]   joined;
+    wire             pending_ok;
+    wire [31:0]      price_ok;
+    wire [QTY_W-1:0] shares_ok;
+    assign at_best = takes && c_price == was_price;
+    assign used_up = at_best && taken == was_shares;
+    assign pending_take = was_pending || used_up;
+    assign shares_take = at_best ? was_shares - taken : was_shares;
+    assign through = adds && (was_price == 32'd0 || (side ? add_price < was_price : add_price > was_price));
+    assign joins = adds && add_price == was_price;
+    assign joined = {1'b0, used_up ? {QTY_W{1'b0}} : shares_take} + {1'b0, added};
+    assign pending_ok = was_pending || (used_up && !through && !joins) || (joins && joined[QTY_W]);
+    assign price_ok = through ? add_price : was_price;
+    assign shares_ok = through ? added : joins ? joined[QTY_W-1:0] : shares_take;
+
+    // Trading state.
+    wire [7:0] action;
+    wire [3:0] market;
+    wire       trading;
+    wire [3:0] halts;
+    wire       speaks; // H or h
+    assign action = c_msg[88 + 200 +: 8];
+    assign market = c_msg[303:296] == "Q" ? 4'd1 : c_msg[303:296] == "B" ? 4'd2 : c_msg[303:296] == "X" ? 4'd4 : 4'd8;
+    assign speaks = op == `BOP_NOTE && (c_msg[`BM_TYPE] == `FP_EV_TRADING_ACTION || c_msg[`BM_TYPE] == `FP_EV_OPERATIONAL_HALT);
+    assign trading = speaks && c_msg[`BM_TYPE] == `FP_EV_TRADING_ACTION ? action == "T" : row_trading;
+    assign halts = !(speaks && c_msg[`BM_TYPE] == `FP_EV_OPERATIONAL_HALT) ? row_halts
+        : action == "T" ? row_halts & ~market : row_halts | market;
+
+    wire c_row;
+    assign c_row = c_msg[`BM_ROW];
+    reg [3:0]        v_op;
+    reg              v_mark_clears;
+    reg              v_trading;
+    reg [3:0]        v_halts;
+    reg [SIDE_W-1:0] v_bid;
+    reg [SIDE_W-1:0] v_ask;
+    reg [SIDE_W-1:0] v_side_ok;
+    reg [SIDE_W-1:0] v_side_full;
+    always @(posedge clk) begin
+        v_has_row <= c_valid && c_row && !rst;
+        v_symidx <= c_msg[84 +: SYM_LOG2];
+        v_op <= op;
+        v_mark_clears <= op == `BOP_MARK && c_msg[`BM_CODE] == 8'd0;
+        v_count <= was_count + 4'd1;
+        v_slow_not <= c_row && (bid[SIDE_W-1] || ask[SIDE_W-1]);
+        v_slow_ok <= c_row && ((adds || takes) ? pending_ok || (side ? bid[SIDE_W-1] : ask[SIDE_W-1]) : bid[SIDE_W-1] || ask[SIDE_W-1]);
+        v_slow_full <= c_row && (takes ? pending_take || (side ? bid[SIDE_W-1] : ask[SIDE_W-1]) : bid[SIDE_W-1] || ask[SIDE_W-1]);
+        v_changed <= c_row && (adds || takes) && (price_ok != was_price || shares_ok != was_shares);
+        v_changed_full <= c_row && takes && at_best;
+        v_stale <= c_row && (row_stale || bid_lost || ask_lost);
+        v_halted <= c_row && (speaks ? !(trading && halts == 4'd0) : row_halted);
+        v_trading <= trading;
+        v_halts <= halts;
+        v_locate <= op == `BOP_MARK ? row_locate : c_msg[`BM_LOCATE];
+        v_bid <= bid;
+        v_ask <= ask;
+        v_side_ok <= {pending_ok, was_count + 4'd1, price_ok, shares_ok};
+        v_side_full <= {pending_take, was_count + 4'd1, was_price, shares_take};
+        v_book_side <= side;
+        v_bid_before <= c_row ? bid[QTY_W +: 32] : 32'd0;
+        v_bid_shares_before <= c_row ? bid[QTY_W-1:0] : {QTY_W{1'b0}};
+        v_ask_before <= c_row ? ask[QTY_W +: 32] : 32'd0;
+        v_ask_shares_before <= c_row ? ask[QTY_W-1:0] : {QTY_W{1'b0}};
+        v_best_ok <= price_ok;
+        v_best_shares_ok <= shares_ok;
+        v_best_full <= was_price;
+        v_best_shares_full <= shares_take;
+    end
+
+    // Stage v: the verdict decides which row is left.
+    wire              v_adds;
+    wire              v_takes;
+    wire              v_changes_ok;
+    wire              v_changes_full;
+    wire              v_spoils;
+    wire [SIDE_W-1:0] v_new;
+    wire              v_changes;
+    assign v_adds = v_op == `BOP_ADD || v_op == `BOP_REPLACE;
+    assign v_takes = v_op == `BOP_EXEC || v_op == `BOP_CANCEL || v_op == `BOP_DELETE || v_op == `BOP_REPLACE;
+    assign v_changes_ok = v_verdict == `BV_OK && (v_adds || v_takes);
+    assign v_changes_full = v_verdict == `BV_FULL && v_takes;
+    assign v_changes = v_changes_ok || v_changes_full;
+    assign v_spoils = v_verdict == `BV_CONTRA || v_verdict == `BV_WRONG || v_verdict == `BV_FULL
+        || (v_verdict == `BV_UNKNOWN && v_op == `BOP_REPLACE) || (v_op == `BOP_MARK && !v_mark_clears);
+    assign v_new = v_changes_full ? v_side_full : v_side_ok;
+    assign v_row = {
+        v_locate, v_trading, v_halts, v_halted, (v_stale && !v_mark_clears) || v_spoils,
+        v_changes && v_book_side ? v_new : v_ask, v_changes && !v_book_side ? v_new : v_bid
+    };
+
+    // Memories.
+    reg                 sweep;
+    reg  [SYM_LOG2-1:0] sweep_at;
+    always @(posedge clk) begin
+        if (rst) begin
+            sweep <= 1'b1;
+            sweep_at <= {SYM_LOG2{1'b0}};
+            ready <= 1'b0;
+        end else if (sweep) begin
+            sweep_at <= sweep_at + 1'b1;
+            sweep <= !(&sweep_at);
+            ready <= &sweep_at;
+        end
+    end
+    wire [LATE_W-1:0] late_word;
+    assign late_word = {late_lost, late_count, late_price, late_shares};
+    ram_async #(.WIDTH(ROW_W), .DEPTH_LOG2(SYM_LOG2)) rows (
+        .clk(clk), .we(sweep || v_has_row), .waddr(sweep ? sweep_at : v_symidx), .wdata(sweep ? {ROW_W{1'b0}} : v_row),
+        .raddr(read_at), .rdata(row_read)
+    );
+    ram_async #(.WIDTH(LATE_W), .DEPTH_LOG2(SYM_LOG2)) late_bids (
+        .clk(clk), .we(sweep || (late_write && !late_side)), .waddr(sweep ? sweep_at : late_symidx),
+        .wdata(sweep ? {LATE_W{1'b0}} : late_word), .raddr(read_at), .rdata(late_bid_read)
+    );
+    ram_async #(.WIDTH(LATE_W), .DEPTH_LOG2(SYM_LOG2)) late_asks (
+        .clk(clk), .we(sweep || (late_write && late_side)), .waddr(sweep ? sweep_at : late_symidx),
+        .wdata(sweep ? {LATE_W{1'b0}} : late_word), .raddr(read_at), .rdata(late_ask_read)
+    );
+endmodule
+`default_nettype wire

@@ -1,0 +1,26 @@
+// Memory with one write and one read port, both synchronous, for block RAM or UltraRAM.
+// Latency: 1 cycle from `re`, `raddr` to `rdata`, which holds while `re` is low. Throughput: one write and one read per cycle.
+// A read of the address written at the same edge returns the old word. Contents are undefined until written.
+`default_nettype none
+module ram_sdp #(
+    parameter WIDTH = 36,
+    parameter DEPTH_LOG2 = 9
+) (
+    input  wire                  clk,
+    input  wire                  we,
+    input  wire [DEPTH_LOG2-1:0] waddr,
+    input  wire [WIDTH-1:0]      wdata,
+    input  wire                  re,
+    input  wire [DEPTH_LOG2-1:0] raddr,
+    output reg  [WIDTH-1:0]      rdata
+);
+    reg [WIDTH-1:0] ram [0:(1<<DEPTH_LOG2)-1];
+
+    always @(posedge clk) begin
+        if (we)
+            ram[waddr] <= wdata;
+        if (re)
+            rdata <= ram[raddr];
+    end
+endmodule
+`default_nettype wire
