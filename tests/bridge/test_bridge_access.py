@@ -239,31 +239,38 @@ async def test_live_engine_needs_a_live_key(bridge: Bridge, engine: FakeEngine) 
 @pytest_anyio
 async def test_rates_bound_calls_but_never_cancels_or_kills(place: Path) -> None:
     settings = make_settings(place, calls_per_s=5, orders_per_s=2)
-    async with FakeEngine(settings.command_endpoint()), Bridge(settings) as bridge:
-        async with connected(bridge) as client, connected(bridge) as other:
-            results = await asyncio.gather(*(client.call_tool("list_positions", {}) for _ in range(12)))
-            refused = [r.structured_content for r in results if r.is_error]
-            assert len(refused) >= 7
-            assert refused[0] is not None
-            assert refused[0]["code"] == "RATE_LIMITED"
-            assert 1 <= refused[0]["retry_after_ms"] <= 1_000
-            assert refused[0]["limit"] == {"name": "calls_per_s", "allowed": "5", "unit": "count"}
-            await ask(other, "list_positions")  # another key has its own window
-            for _ in range(12):
-                await ask(client, "cancel_all_orders", reason_text="out")
-                await ask(client, "engage_kill_switch", scope="agent", reason_text="stop")
+    async with (
+        FakeEngine(settings.command_endpoint()),
+        Bridge(settings) as bridge,
+        connected(bridge) as client,
+        connected(bridge) as other,
+    ):
+        results = await asyncio.gather(*(client.call_tool("list_positions", {}) for _ in range(12)))
+        refused = [r.structured_content for r in results if r.is_error]
+        assert len(refused) >= 7
+        assert refused[0] is not None
+        assert refused[0]["code"] == "RATE_LIMITED"
+        assert 1 <= refused[0]["retry_after_ms"] <= 1_000
+        assert refused[0]["limit"] == {"name": "calls_per_s", "allowed": "5", "unit": "count"}
+        await ask(other, "list_positions")  # another key has its own window
+        for _ in range(12):
+            await ask(client, "cancel_all_orders", reason_text="out")
+            await ask(client, "engage_kill_switch", scope="agent", reason_text="stop")
 
 
 @pytest_anyio
 async def test_orders_have_a_window_of_their_own(place: Path) -> None:
     settings = make_settings(place, orders_per_s=2)
-    async with FakeEngine(settings.command_endpoint()) as engine, Bridge(settings) as bridge:
-        async with connected(bridge) as client:
-            calls = (client.call_tool("submit_order", ORDER | {"client_order_id": f"o-{i}"}) for i in range(8))
-            codes = [r.structured_content.get("code") for r in await asyncio.gather(*calls) if r.structured_content]
-            assert codes.count("RATE_LIMITED") >= 4
-            assert len(engine.orders) == codes.count(None)
-            await ask(client, "list_positions")
+    async with (
+        FakeEngine(settings.command_endpoint()) as engine,
+        Bridge(settings) as bridge,
+        connected(bridge) as client,
+    ):
+        calls = (client.call_tool("submit_order", ORDER | {"client_order_id": f"o-{i}"}) for i in range(8))
+        codes = [r.structured_content.get("code") for r in await asyncio.gather(*calls) if r.structured_content]
+        assert codes.count("RATE_LIMITED") >= 4
+        assert len(engine.orders) == codes.count(None)
+        await ask(client, "list_positions")
 
 
 # ---- stale, cached, confidence ----

@@ -85,16 +85,19 @@ WRITES_OP = {
 async def test_retry_of_a_routed_order_stays_at_its_venue(place: Path) -> None:
     settings = quick(place)
     order = ORDER | {"routing": "fastest_ack", "client_order_id": "route-1"}
-    async with FakeEngine(settings.command_endpoint()) as engine, Bridge(settings) as bridge:
-        async with Client(build_server(bridge, await with_key(bridge))) as client:
-            engine.lose.add("submit")
-            assert (await refuse(client, "submit_order", **order))["code"] == "OUTCOME_UNKNOWN"
-            engine.lose.clear()
-            engine.session = 0  # by now routing would find no venue at all
-            answer = await ask(client, "submit_order", **order)
-            assert answer["outcome"] == "replayed"
-            assert answer["order"]["venue"] == "velocity"
-            assert len(engine.orders) == 1
+    async with (
+        FakeEngine(settings.command_endpoint()) as engine,
+        Bridge(settings) as bridge,
+        Client(build_server(bridge, await with_key(bridge))) as client,
+    ):
+        engine.lose.add("submit")
+        assert (await refuse(client, "submit_order", **order))["code"] == "OUTCOME_UNKNOWN"
+        engine.lose.clear()
+        engine.session = 0  # by now routing would find no venue at all
+        answer = await ask(client, "submit_order", **order)
+        assert answer["outcome"] == "replayed"
+        assert answer["order"]["venue"] == "velocity"
+        assert len(engine.orders) == 1
 
 
 async def test_same_id_other_arguments(client: Client, engine: FakeEngine) -> None:
@@ -157,29 +160,35 @@ async def test_engine_not_there_is_not_sent(place: Path) -> None:
 
 async def test_not_received_needs_proof(place: Path) -> None:
     settings = quick(place)
-    async with FakeEngine(settings.command_endpoint()) as engine, Bridge(settings) as bridge:
-        async with Client(build_server(bridge, await with_key(bridge))) as client:
-            assert (await ask(client, "get_order_status", client_order_id="h-1"))["receipt"] == "NOT_RECEIVED"
-            engine.ignore.add("submit")
-            assert (await refuse(client, "submit_order", **ORDER, client_order_id="h-1"))["outcome"] == "unknown"
-            # The submit may still be on its way: the engine's 'never seen' proves nothing yet.
-            assert (await ask(client, "get_order_status", client_order_id="h-1"))["receipt"] == "UNPROVEN"
-            engine.ignore.add("order")
-            error = await refuse(client, "get_order_status", client_order_id="h-1")
-            assert error["code"] == "DEADLINE_EXCEEDED"
+    async with (
+        FakeEngine(settings.command_endpoint()) as engine,
+        Bridge(settings) as bridge,
+        Client(build_server(bridge, await with_key(bridge))) as client,
+    ):
+        assert (await ask(client, "get_order_status", client_order_id="h-1"))["receipt"] == "NOT_RECEIVED"
+        engine.ignore.add("submit")
+        assert (await refuse(client, "submit_order", **ORDER, client_order_id="h-1"))["outcome"] == "unknown"
+        # The submit may still be on its way: the engine's 'never seen' proves nothing yet.
+        assert (await ask(client, "get_order_status", client_order_id="h-1"))["receipt"] == "UNPROVEN"
+        engine.ignore.add("order")
+        error = await refuse(client, "get_order_status", client_order_id="h-1")
+        assert error["code"] == "DEADLINE_EXCEEDED"
 
 
 async def test_unreadable_answer_to_a_write_is_unknown(place: Path) -> None:
     settings = quick(place)
-    async with FakeEngine(settings.command_endpoint()) as engine, Bridge(settings) as bridge:
-        async with Client(build_server(bridge, await with_key(bridge))) as client:
-            await ask(client, "get_trading_state")
-            for junk in (b"\xc1", b"\x93\x01\x02\x03", b"\x81\xa2id\xa1x"):
-                engine.garbage["submit"] = junk
-                error = await refuse(client, "submit_order", **ORDER, client_order_id=f"j-{junk.hex()}")
-                assert error["code"] == "OUTCOME_UNKNOWN"
-            engine.garbage.clear()
-            assert (await ask(client, "get_order_status", client_order_id="j-c1"))["receipt"] == "RECEIVED"
+    async with (
+        FakeEngine(settings.command_endpoint()) as engine,
+        Bridge(settings) as bridge,
+        Client(build_server(bridge, await with_key(bridge))) as client,
+    ):
+        await ask(client, "get_trading_state")
+        for junk in (b"\xc1", b"\x93\x01\x02\x03", b"\x81\xa2id\xa1x"):
+            engine.garbage["submit"] = junk
+            error = await refuse(client, "submit_order", **ORDER, client_order_id=f"j-{junk.hex()}")
+            assert error["code"] == "OUTCOME_UNKNOWN"
+        engine.garbage.clear()
+        assert (await ask(client, "get_order_status", client_order_id="j-c1"))["receipt"] == "RECEIVED"
 
 
 async def test_lost_journal_does_not_make_a_second_order(client: Client, engine: FakeEngine) -> None:
@@ -227,10 +236,13 @@ async def test_caller_that_goes_away_leaves_a_recorded_outcome(place: Path) -> N
 
 async def test_bridge_never_repeats_a_write(place: Path) -> None:
     settings = quick(place)
-    async with FakeEngine(settings.command_endpoint()) as engine, Bridge(settings) as bridge:
-        async with Client(build_server(bridge, await with_key(bridge))) as client:
-            engine.ignore.update(WRITES_OP.values())
-            for tool, arguments in WRITES.items():
-                assert (await refuse(client, tool, **arguments))["code"] == "OUTCOME_UNKNOWN"
-            for op in WRITES_OP.values():
-                assert engine.count(op) == 1
+    async with (
+        FakeEngine(settings.command_endpoint()) as engine,
+        Bridge(settings) as bridge,
+        Client(build_server(bridge, await with_key(bridge))) as client,
+    ):
+        engine.ignore.update(WRITES_OP.values())
+        for tool, arguments in WRITES.items():
+            assert (await refuse(client, tool, **arguments))["code"] == "OUTCOME_UNKNOWN"
+        for op in WRITES_OP.values():
+            assert engine.count(op) == 1
