@@ -120,11 +120,15 @@ static void test_enter_order_by_hand(void) {
     CHECK_EQ(n, 6);
     n += fp_ouch_put_tag(FP_OUCH_TAG_USER_REF_IDX, (const uint8_t *)"\5", 1, tags + n, sizeof tags - (size_t)n);
     CHECK_EQ(fp_ouch_put_tag(1, tags, 8, tags + n, 9), FP_E_NO_ROOM);
-    CHECK_EQ(fp_ouch_put_tag(1, tags, 255, wire, 1000), FP_E_BAD_FIELD);
+    static uint8_t long_value[255], element[300];
+    CHECK_EQ(fp_ouch_put_tag(1, long_value, 254, element, 256), 256);
+    CHECK_EQ(element[0], 255);
+    CHECK_EQ(fp_ouch_put_tag(1, long_value, 255, element, sizeof element), FP_E_BAD_FIELD);
     struct fp_ouch_appendage appendage = {.bytes = tags, .length = (uint16_t)n}, got;
     CHECK_EQ(fp_ouch_in_encode(&m, &appendage, wire, sizeof wire), sizeof want - 1);
     CHECK_MEM(wire, want, sizeof want - 1);
     CHECK_EQ(fp_ouch_in_encode(&m, &appendage, wire, sizeof want - 2), FP_E_NO_ROOM);
+    CHECK_EQ(fp_ouch_in_encode(&m, &appendage, wire, sizeof want - 1), sizeof want - 1);
 
     union fp_ouch_in_body back;
     const uint8_t *value;

@@ -77,7 +77,8 @@ static void test_lies(void) {
 
 static void test_room(void) {
     struct fp_mold_header h = {.sequence = 1};
-    uint8_t out[32];
+    static uint8_t out[32], longest[65535], block[65537];
+    CHECK_EQ(fp_mold_put_block(longest, 65535, block, sizeof block), 65537);
     CHECK_EQ(fp_mold_put_header(&h, out, 19), FP_E_NO_ROOM);
     CHECK_EQ(fp_mold_put_block(golden, 0, out, sizeof out), FP_E_BAD_LENGTH);
     CHECK_EQ(fp_mold_put_block(golden, 65536, out, sizeof out), FP_E_BAD_LENGTH);

@@ -150,6 +150,8 @@ static void test_two_lines_in_order(void) {
     CHECK_EQ(s.heartbeats, 1);
     CHECK_EQ(s.packets[A], 3);
     CHECK_EQ(s.packets[B], 2);
+    CHECK_EQ(s.bytes[A], 3 * 20 + 2 * 3 + 3);
+    CHECK_EQ(s.bytes[B], 2 * 20 + 2 * 3 + 3);
     CHECK_EQ(s.line_last_rx_ns[A], 14);
     CHECK_EQ(s.line_last_rx_ns[B], 12);
     CHECK_EQ(s.next_sequence, 4);

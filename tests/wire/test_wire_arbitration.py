@@ -217,11 +217,19 @@ class Run:
 
 
 SEEDS = st.integers(0, 2**32 - 1)
+MESSAGES, LOSS, NOISE = st.integers(1, 150), st.floats(0, 0.9), st.floats(0, 0.5)
 
 
 @COMMON
-@given(seed=SEEDS, messages=st.integers(1, 150), loss=st.floats(0, 0.9), noise=st.floats(0, 0.5), size=st.integers(1, 30),
-       streams=st.booleans(), window=st.sampled_from([1, 4, 256]))  # fmt: skip
+@given(
+    seed=SEEDS,
+    messages=MESSAGES,
+    loss=LOSS,
+    noise=NOISE,
+    size=st.integers(1, 30),
+    streams=st.booleans(),
+    window=st.sampled_from([1, 4, 256]),
+)
 def test_a_complete_server_leaves_nothing_missing(
     peer: Peer, seed: int, messages: int, loss: float, noise: float, size: int, streams: bool, window: int
 ) -> None:
@@ -231,12 +239,27 @@ def test_a_complete_server_leaves_nothing_missing(
 
 
 @COMMON
-@given(seed=SEEDS, messages=st.integers(1, 150), loss=st.floats(0, 0.9), noise=st.floats(0, 0.5), server_loss=st.floats(0, 1),
-       forgotten=st.sets(st.integers(1, 150)), attempts=st.integers(0, 3), streams=st.booleans())  # fmt: skip
+@given(
+    seed=SEEDS,
+    messages=MESSAGES,
+    loss=LOSS,
+    noise=NOISE,
+    server_loss=st.floats(0, 1),
+    forgotten=st.sets(st.integers(1, 150)),
+    attempts=st.integers(0, 3),
+    streams=st.booleans(),
+)
 def test_only_what_never_came_is_lost(
-    peer: Peer, seed: int, messages: int, loss: float, noise: float, server_loss: float, forgotten: set[int],
-    attempts: int, streams: bool,
-) -> None:  # fmt: skip
+    peer: Peer,
+    seed: int,
+    messages: int,
+    loss: float,
+    noise: float,
+    server_loss: float,
+    forgotten: set[int],
+    attempts: int,
+    streams: bool,
+) -> None:
     world = World(seed, messages, 512, attempts, loss, noise, server_loss, 7, streams, forgotten)
     account = Run(peer, world).play()
     if peer.rx_stats()["far_ahead"] == 0:
@@ -244,8 +267,15 @@ def test_only_what_never_came_is_lost(
 
 
 @COMMON
-@given(seed=SEEDS, messages=st.integers(1, 150), loss=st.floats(0, 0.9), noise=st.floats(0, 0.5),
-       server_loss=st.floats(0, 1), window=st.sampled_from([1, 2, 8]), attempts=st.integers(0, 2))  # fmt: skip
+@given(
+    seed=SEEDS,
+    messages=MESSAGES,
+    loss=LOSS,
+    noise=NOISE,
+    server_loss=st.floats(0, 1),
+    window=st.sampled_from([1, 2, 8]),
+    attempts=st.integers(0, 2),
+)
 def test_a_full_window_costs_no_order(
     peer: Peer, seed: int, messages: int, loss: float, noise: float, server_loss: float, window: int, attempts: int
 ) -> None:
