@@ -115,6 +115,8 @@ enum fp_command_kind {
 };
 
 enum fp_kill_scope { FP_KILL_FIRM = 0, FP_KILL_VENUE = 1, FP_KILL_ACCOUNT = 2, FP_KILL_AGENT = 3, FP_KILL_SYMBOL = 4 };
+/* When an armed order is sent: the best bid or ask of its symbol at its venue reaches trigger_e4. */
+enum fp_trigger_condition { FP_WHEN_BID_AT_OR_ABOVE = 1, FP_WHEN_BID_AT_OR_BELOW = 2, FP_WHEN_ASK_AT_OR_ABOVE = 3, FP_WHEN_ASK_AT_OR_BELOW = 4 };
 enum fp_order_type { FP_TYPE_LIMIT = 0, FP_TYPE_MARKET = 1 };
 enum fp_outcome {
     FP_OUT_REFUSED = 0,  /* nothing happened; reason tells why */
@@ -144,7 +146,10 @@ struct fp_command {
     char client_order_id[40];
     char new_client_order_id[40]; /* replace only */
     char reason_text[96];     /* why, for the journal */
-    uint8_t reserved1[16];
+    uint64_t expire_ns;       /* arm only: UTC, disarmed by itself then; 0 = good for the session */
+    uint32_t trigger_e4;      /* arm only: price that the condition compares with */
+    uint8_t condition;        /* arm only: enum fp_trigger_condition */
+    uint8_t reserved1[3];
 };
 
 struct fp_check {
@@ -200,9 +205,10 @@ struct fp_order_stats {
     uint64_t soup_bad_length, soup_unknown_type, ouch_unknown_type, ouch_bad_length, ouch_unknown_urn, anomalies;
     uint64_t enters, replaces, cancels, mass_cancels, accepted, rejected, fills, canceled, replaced, broken, late_fills;
     uint64_t denied, in_doubt, lost;
+    uint64_t unjournaled;                 /* cancels and venue messages that went on although the journal failed */
     uint64_t next_sequence;               /* of the SoupBinTCP session */
     uint32_t next_urn, open_orders;
-    uint8_t session_state;                /* 0 down, 1 connecting, 2 login sent, 3 replaying, 4 live, 5 ended */
+    uint8_t session_state;                /* 0 down, 1 connecting, 2 login sent, 3 replaying, 4 live, 5 ended, 6 login refused */
     uint8_t reserved[7];
     char session[16];
 };

@@ -38,7 +38,8 @@ struct fp_oms_config {
     const struct fp_engine_config *engine; /* read at init only */
     struct fp_oms_sink sink;
     uint32_t max_orders;                   /* of a day, all venues, finished ones included */
-    uint16_t epoch;                        /* this run's; order ids are epoch(16) | counter(48) */
+    uint16_t epoch;                        /* this run's; order ids are epoch(16) | counter(48). 0: one above the
+                                            * highest in the journal, decided by fp_oms_fold_done */
 };
 
 struct fp_oms; /* opaque */
@@ -47,13 +48,17 @@ size_t fp_oms_size(const struct fp_oms_config *config);
 int fp_oms_init(struct fp_oms *oms, const struct fp_oms_config *config);
 
 /* ---- recovery: before anything else, offer every journal entry in order ---- */
-/* Applies the entry to state; emits no exec records. FP_E_CORRUPT when an entry cannot belong here. */
+/* Applies the entry to state; emits no exec records. FP_E_CORRUPT when an entry cannot belong here, FP_E_BAD_CONFIG when
+ * the journal is of a configuration with other venues, accounts or agents, FP_E_NO_ROOM when it holds more orders than max_orders. */
 int fp_oms_fold(struct fp_oms *oms, const struct fp_journal_entry *entry);
-/* The fold is over. Orders without an answer become IN_DOUBT until their venue's replay decides; every order
+/* The fold is over. Journals the START record of this run (nobody else does). Returns 0, the journal's error, or
+ * FP_E_BAD_CONFIG when the configured epoch was used before. Orders without an answer become IN_DOUBT until their venue's replay decides; every order
  * of the day and every position is emitted once through the exec sink (flag RECOVERED). */
 int fp_oms_fold_done(struct fp_oms *oms, uint64_t now_ns);
 /* Highest epoch seen in the fold, 0 for an empty journal. */
 uint16_t fp_oms_last_epoch(const struct fp_oms *oms);
+/* This run's epoch, once fp_oms_fold_done has returned 0. */
+uint16_t fp_oms_epoch(const struct fp_oms *oms);
 
 /* ---- commands ---- */
 /* Decide one command, journal it and its decision, queue bytes. Always fills *reply. */
@@ -61,11 +66,12 @@ void fp_oms_command(struct fp_oms *oms, const struct fp_command *command, uint64
 
 /* ---- a venue's TCP connection, as the engine's loop sees it ---- */
 void fp_oms_connected(struct fp_oms *oms, uint8_t venue, uint64_t now_ns);
+/* The connection is gone, or could not be made: the next attempt waits 100 ms, then twice as long each time, at most 2 s. */
 void fp_oms_disconnected(struct fp_oms *oms, uint8_t venue, uint64_t now_ns);
 /* Take bytes off the stream. Returns bytes consumed (a partial packet stays with the caller), or a
  * negative error: close the connection. */
 int fp_oms_receive(struct fp_oms *oms, uint8_t venue, const uint8_t *bytes, size_t length, uint64_t now_ns);
-/* Bytes waiting to be sent; contiguous. Returns their number. */
+/* Bytes waiting to be sent; contiguous, valid until the next call that is not a reading one. Returns their number. */
 size_t fp_oms_out(const struct fp_oms *oms, uint8_t venue, const uint8_t **bytes);
 void fp_oms_sent(struct fp_oms *oms, uint8_t venue, size_t count, uint64_t now_ns);
 /* 1 when the engine should (re)connect the venue now, 0 not yet or never again (session ended, login refused). */
@@ -74,6 +80,9 @@ int fp_oms_wants_connection(const struct fp_oms *oms, uint8_t venue, uint64_t no
 /* Heartbeats, timeouts, rate buckets; call at least every 10 ms. Returns 0, or a bit mask of venues
  * whose connection must be closed. */
 uint32_t fp_oms_timer(struct fp_oms *oms, uint64_t now_ns);
+/* The best bid or ask (0 = none) of a symbol at a venue has changed: fires what is armed on it, within this call. Returns
+ * the number of orders sent. Costs one compare while nothing is armed at the venue. */
+int fp_oms_on_bbo(struct fp_oms *oms, uint8_t venue, const char symbol[8], uint32_t bid_e4, uint32_t ask_e4, uint64_t now_ns);
 /* Log out everywhere (queues Logout Requests). */
 void fp_oms_logout(struct fp_oms *oms, uint64_t now_ns);
 
@@ -81,11 +90,21 @@ void fp_oms_logout(struct fp_oms *oms, uint64_t now_ns);
 void fp_oms_stats(const struct fp_oms *oms, uint8_t venue, struct fp_order_stats *out);
 /* Round trip of the last acknowledged order at the venue, ns, once per ack; 0 when none since the last call. */
 uint64_t fp_oms_take_ack_ns(struct fp_oms *oms, uint8_t venue);
+/* Returns 1 when any switch is engaged; *venues bit per venue. */
 int fp_oms_kill_state(const struct fp_oms *oms, uint32_t *venues, uint8_t *firm);
+/* 1 when the kill switch of one scope is engaged: index is a venue, account or agent; symbol only for FP_KILL_SYMBOL. */
+int fp_oms_killed(const struct fp_oms *oms, uint8_t scope, uint16_t index, const char symbol[8]);
 int fp_oms_recovering(const struct fp_oms *oms);
 /* Order by engine id, or by account and client order id; fills a record with its state now. FP_E_NOT_FOUND. */
 int fp_oms_order(const struct fp_oms *oms, uint64_t order_id, struct fp_exec *out);
 int fp_oms_order_by_client_id(const struct fp_oms *oms, uint16_t account, const char *client_order_id, struct fp_exec *out);
+/* What an account holds of a symbol. FP_E_NOT_FOUND when it never traded it. */
+struct fp_position {
+    int64_t position, open_cost_e4, realised_e4;
+    uint64_t bought, sold, open_buy_shares, open_sell_shares;
+    char symbol[8];
+};
+int fp_oms_position(const struct fp_oms *oms, uint16_t account, const char symbol[8], struct fp_position *out);
 /* Sums over everything that a tool can recompute from the journal; equal states give equal hashes. */
 uint64_t fp_oms_state_hash(const struct fp_oms *oms);
 /* Walk every invariant (for tests): open counts, reservations, positions equal the fold of fills. 0 or FP_E_CORRUPT. */

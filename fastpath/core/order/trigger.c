@@ -1,0 +1,171 @@
+/* Arming, firing, expiry of triggers; see trigger.h. */
+#include "trigger.h"
+#include "enter.h"
+#include "risk.h"
+
+uint16_t fp_trigger_refusal(const struct fp_oms *oms, const struct fp_command *command) {
+    if (command->condition < FP_WHEN_BID_AT_OR_ABOVE || command->condition > FP_WHEN_ASK_AT_OR_BELOW)
+        return FP_RC_ORDER_TYPE;
+    if (command->trigger_e4 == 0 || command->trigger_e4 > FP_OUCH_MAX_PRICE_E4)
+        return FP_RC_PRICE;
+    return oms->armed_count == FP_MAX_ARMED ? FP_RC_TABLE_FULL : 0;
+}
+
+void fp_trigger_quote(const struct fp_command *command, const struct fp_quote *real, struct fp_quote *out) {
+    *out = *real;
+    out->bid_e4 = out->ask_e4 = out->last_price_e4 = command->trigger_e4;
+}
+
+/* The rest keep their order: who was armed first fires first. */
+static void drop(struct fp_oms *oms, uint32_t at) {
+    memmove(&oms->armed[at], &oms->armed[at + 1], (--oms->armed_count - at) * sizeof *oms->armed);
+}
+
+static int find(const struct fp_oms *oms, const struct fp_order *order) {
+    for (uint32_t i = 0; i < oms->armed_count; i++)
+        if (oms->armed[i].order == fp_table_at(&oms->table, order))
+            return (int)i;
+    return FP_E_NOT_FOUND;
+}
+
+struct fp_order *fp_trigger_arm(struct fp_oms *oms, const struct fp_entry *entry, uint64_t now_ns) {
+    if (oms->armed_count == FP_MAX_ARMED)
+        return NULL;
+    struct fp_order *order = fp_order_create(oms, entry, NULL, FP_OS_ARMED, now_ns);
+    if (!order)
+        return NULL;
+    struct fp_armed *armed = &oms->armed[oms->armed_count++];
+    *armed = (struct fp_armed){.expire_ns = entry->command->expire_ns, .order = fp_table_at(&oms->table, order),
+                               .trigger_e4 = entry->command->trigger_e4, .venue = entry->venue, .condition = entry->command->condition};
+    memcpy(&armed->symbol, entry->symbol, 8);
+    fp_order_emit(oms, order, &(struct fp_step){.kind = FP_EX_TRIGGER_ARMED}, now_ns);
+    return order;
+}
+
+/* An armed order ends without having been sent. */
+static void end(struct fp_oms *oms, struct fp_order *order, uint8_t kind, uint16_t reason, uint64_t now_ns) {
+    int at = find(oms, order);
+    if (at >= 0)
+        drop(oms, (uint32_t)at);
+    order->state = FP_OS_EXPIRED;
+    order->reason = reason;
+    order->updated_ns = now_ns;
+    fp_order_settle(oms, order);
+    fp_order_emit(oms, order, &(struct fp_step){.kind = kind, .reason = reason}, now_ns);
+}
+
+void fp_trigger_release(struct fp_oms *oms, struct fp_order *order) {
+    int at = find(oms, order);
+    if (at >= 0)
+        drop(oms, (uint32_t)at);
+    order->flags |= FP_XF_TRIGGERED;
+}
+
+static int note(struct fp_oms *oms, const struct fp_order *order, const struct fp_armed *armed, uint8_t step, uint16_t reason, uint32_t bid_e4,
+                uint32_t ask_e4, uint64_t now_ns) {
+    struct fp_jr_trigger body = {.order_id = order->order_id, .bid_e4 = bid_e4, .ask_e4 = ask_e4, .reason = reason, .step = step};
+    if (armed) {
+        body.expire_ns = armed->expire_ns;
+        body.trigger_e4 = armed->trigger_e4;
+        body.condition = armed->condition;
+    }
+    return fp_journal_put(oms, FP_JR_TRIGGER, order->venue, &body, sizeof body, now_ns);
+}
+
+int fp_trigger_disarm(struct fp_oms *oms, struct fp_order *order, uint64_t now_ns) {
+    if (order->state != FP_OS_ARMED)
+        return 0;
+    /* Like a cancel, it is never refused. Were the record lost, the kill or cancel behind it is journaled and the fold disarms too. */
+    if (!oms->folding)
+        oms->venues[order->venue].stats.unjournaled += note(oms, order, NULL, FP_TS_DISARMED, 0, 0, 0, now_ns) != 0;
+    end(oms, order, FP_EX_TRIGGER_DISARMED, 0, now_ns);
+    return 1;
+}
+
+void fp_trigger_timer(struct fp_oms *oms, uint64_t now_ns) {
+    for (uint32_t i = 0; i < oms->armed_count;) {
+        struct fp_armed *armed = &oms->armed[i];
+        struct fp_order *order = &oms->table.orders[armed->order];
+        if (!armed->expire_ns || now_ns < armed->expire_ns) {
+            i++;
+            continue;
+        }
+        oms->venues[order->venue].stats.unjournaled += note(oms, order, armed, FP_TS_EXPIRED, 0, 0, 0, now_ns) != 0;
+        end(oms, order, FP_EX_TRIGGER_EXPIRED, 0, now_ns);
+    }
+}
+
+static int met(const struct fp_armed *armed, uint32_t bid_e4, uint32_t ask_e4) {
+    switch (armed->condition) {
+    case FP_WHEN_BID_AT_OR_ABOVE: return bid_e4 && bid_e4 >= armed->trigger_e4;
+    case FP_WHEN_BID_AT_OR_BELOW: return bid_e4 && bid_e4 <= armed->trigger_e4;
+    case FP_WHEN_ASK_AT_OR_ABOVE: return ask_e4 && ask_e4 >= armed->trigger_e4;
+    default: return ask_e4 && ask_e4 <= armed->trigger_e4;
+    }
+}
+
+/* The condition is met: look again with the real quote, then send. Returns 1 when it was sent. */
+static int fire(struct fp_oms *oms, const struct fp_armed *armed, uint32_t bid_e4, uint32_t ask_e4, uint64_t now_ns) {
+    struct fp_order *order = &oms->table.orders[armed->order];
+    struct fp_check checks[FP_MAX_CHECKS];
+    struct fp_risk_verdict verdict;
+    struct fp_quote quote = {0};
+    oms->sink.quote(oms->sink.context, order->venue, order->symbol, &quote);
+    struct fp_risk_request request = {
+        .symbol = order->symbol, .quote = &quote, .replaced = order, .now_ns = now_ns, .quantity = order->quantity, .price_e4 = order->asked_price_e4,
+        .account = order->account, .agent = order->agent, .venue = order->venue, .order_type = order->asked_type,
+        .side = order->side == 'B' ? 'B' : 'S', .tif = (char)order->asked_tif,
+    };
+    fp_risk_check(oms, &request, 0, checks, &verdict);
+    uint16_t reason = verdict.reason ? verdict.reason : fp_enter_refusal(oms, order->venue);
+    if (reason == 0) {
+        order->side = verdict.wire_side;
+        order->price_e4 = order->same_price_e4 = verdict.effective_price_e4;
+        if (note(oms, order, armed, FP_TS_FIRED, 0, bid_e4, ask_e4, now_ns))
+            reason = FP_RC_JOURNAL_FAILED;
+    }
+    struct fp_enter_bytes bytes;
+    if (reason == 0)
+        reason = fp_enter_journal(oms, order->venue, order, NULL, &bytes, now_ns);
+    if (reason) {
+        (void)note(oms, order, armed, FP_TS_REFUSED, reason, bid_e4, ask_e4, now_ns);
+        end(oms, order, FP_EX_TRIGGER_EXPIRED, reason, now_ns);
+        return 0;
+    }
+    fp_trigger_release(oms, order);
+    fp_order_emit(oms, order, &(struct fp_step){.kind = FP_EX_TRIGGER_FIRED}, now_ns);
+    fp_enter_send(oms, order, &bytes, now_ns);
+    return 1;
+}
+
+int fp_oms_on_bbo(struct fp_oms *oms, uint8_t venue, const char symbol[8], uint32_t bid_e4, uint32_t ask_e4, uint64_t now_ns) {
+    uint64_t word;
+    int fired = 0;
+    if (!oms->armed_count || !oms->folded)
+        return 0;
+    memcpy(&word, symbol, 8);
+    for (uint32_t i = 0; i < oms->armed_count;) {
+        struct fp_armed armed = oms->armed[i]; /* firing moves the array */
+        if (armed.symbol == word && armed.venue == venue && met(&armed, bid_e4, ask_e4))
+            fired += fire(oms, &armed, bid_e4, ask_e4, now_ns); /* it has left the array, whichever way it went */
+        else
+            i++;
+    }
+    return fired;
+}
+
+int fp_trigger_fold(struct fp_oms *oms, const struct fp_jr_trigger *body, uint64_t now_ns) {
+    struct fp_order *order = fp_table_by_id(&oms->table, body->order_id);
+    if (!order)
+        return FP_E_CORRUPT;
+    switch (body->step) {
+    case FP_TS_FIRED: return 0; /* takes effect with its bytes */
+    case FP_TS_DISARMED:
+    case FP_TS_EXPIRED:
+    case FP_TS_REFUSED:
+        if (order->state == FP_OS_ARMED)
+            end(oms, order, body->step == FP_TS_DISARMED ? FP_EX_TRIGGER_DISARMED : FP_EX_TRIGGER_EXPIRED, body->reason, now_ns);
+        return 0;
+    default: return FP_E_CORRUPT;
+    }
+}
