@@ -433,8 +433,9 @@ class Exchange:
     async def until(self, condition: Callable[[Exchange], bool], timeout_s: float = 10.0) -> None:
         """Wait until a condition on this venue holds. TimeoutError after `timeout_s`."""
         async with asyncio.timeout(timeout_s):
-            while not condition(self):
-                await asyncio.sleep(0.01)  # noqa: ASYNC110 - the condition is in native memory, nobody could set an Event
+            # the condition looks at native memory: nobody could set an Event
+            while not condition(self):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
 
     # ---- inside ----
 
