@@ -23,8 +23,9 @@ enum fp_mold_notice_kind {
     FP_MOLD_SESSION_START = 4, /* first packet of the session; sequence is the first one wanted */
     FP_MOLD_SESSION_END = 5 /* every message was given out (or told lost); sequence is one past the last */
 };
-/* One hole is open at a time, the first. Each GAP_OPEN is closed by one FILLED or one LOST; a hole that a later
- * word of the lines takes back (a bogus sequence far ahead that nobody can deliver) closes as FILLED. */
+/* One hole is open at a time, the first. Each GAP_OPEN is closed by one FILLED or one LOST. When the attempts are used
+ * up, what the lines said meanwhile decides: a slower line that still moves towards the hole is waited for; lines that
+ * stand at next_sequence take the hole back (a bogus sequence ahead of the stream), and it closes as FILLED. */
 
 struct fp_mold_notice {
     uint64_t sequence, count;
@@ -79,6 +80,7 @@ struct fp_mold_rx_stats {
     uint8_t gap_open, session_state; /* 0 none, 1 live, 2 ended */
     char session[10];
 };
+/* A copy of the counters as they are now. */
 void fp_mold_rx_stats(const struct fp_mold_rx *rx, struct fp_mold_rx_stats *out);
 
 #endif

@@ -36,6 +36,7 @@ int fp_soup_put_login(const struct fp_soup_login *login, uint8_t *out, size_t ro
 /* Accepts either padding and both the 46- and the 51-byte payload (4.10). FP_E_BAD_LENGTH, FP_E_BAD_FIELD.
  * The session comes out left-justified whichever way it was padded, here and in parse_login_accepted. */
 int fp_soup_parse_login(const uint8_t *payload, size_t length, struct fp_soup_login *out);
+/* Login Accepted: session and sequence, both right-justified. 33 bytes or FP_E_NO_ROOM. Parsing: FP_E_BAD_LENGTH, FP_E_BAD_FIELD. */
 int fp_soup_put_login_accepted(const char session[10], uint64_t sequence, uint8_t *out, size_t room);
 int fp_soup_parse_login_accepted(const uint8_t *payload, size_t length, char session[10], uint64_t *sequence);
 
@@ -74,8 +75,9 @@ int fp_soup_client_connected(struct fp_soup_client *client, uint64_t now_ns, uin
 int fp_soup_client_receive(struct fp_soup_client *client, uint64_t now_ns, const uint8_t *bytes, size_t length, struct fp_soup_event *event);
 /* Heartbeats and timeouts; call at least every 100 ms. Returns bytes to send, 0, or FP_E_CLOSED when the peer is dead. */
 int fp_soup_client_timer(struct fp_soup_client *client, uint64_t now_ns, uint8_t *out, size_t room);
-/* Frame one unsequenced message. Returns bytes, FP_E_BAD_STATE when not live. */
+/* Frame one unsequenced message. Returns bytes, FP_E_BAD_STATE when not live, FP_E_NO_ROOM, FP_E_OVERSIZED. */
 int fp_soup_client_send(struct fp_soup_client *client, uint64_t now_ns, const uint8_t *message, size_t length, uint8_t *out, size_t room);
+/* Writes a Logout Request; nothing can be sent after it, what still comes is read. Bytes, FP_E_BAD_STATE, FP_E_NO_ROOM. */
 int fp_soup_client_logout(struct fp_soup_client *client, uint8_t *out, size_t room);
 /* The TCP connection is gone. Sequence and counters stay; an ended session stays ENDED. */
 void fp_soup_client_disconnected(struct fp_soup_client *client);
