@@ -319,17 +319,33 @@ _VENUE_NUMBERS = (
 )  # fmt: skip
 _VENUE_TEXTS = ("name", "io", "feed_interface", "rerequest_host", "order_host", "username", "password")
 _ENGINE_NUMBERS = (
-    "durability", "busy_poll", "cpu_hot", "cpu_bus", "spin_us", "event_ring", "exec_ring", "heartbeat_ms", "conflate_ms",
-    "history_events",
+    "durability", "busy_poll", "cpu_hot", "cpu_bus", "spin_us", "event_ring", "exec_ring", "heartbeat_ms",
+    "conflate_ms", "history_events",
+)  # fmt: skip
+
+
+_COMMAND_NUMBERS = (
+    "order_id", "quantity", "price_e4", "max_quote_age_ms", "account", "agent", "venue", "expire_ns", "trigger_e4",
+    "condition",
 )  # fmt: skip
 
 
 def _c_config(config: EngineConfig) -> Any:
-    for what, items, most in (("venues", config.venues, 8), ("accounts", config.accounts, 64), ("agents", config.agents, 256)):
-        if len(items) > most:
-            raise EngineError(Error.BAD_CONFIG, f"at most {most} {what}, not {len(items)}")
+    for what, count, most in (
+        ("venues", len(config.venues), 8),
+        ("accounts", len(config.accounts), 64),
+        ("agents", len(config.agents), 256),
+    ):
+        if count > most:
+            raise EngineError(Error.BAD_CONFIG, f"at most {most} {what}, not {count}")
     c = _ffi.new("struct fp_engine_config *")
-    texts = {"run_dir": config.run_dir, "journal_dir": config.journal_dir, "pub_endpoint": config.pub, "router_endpoint": config.router, "mode": config.mode}
+    texts = {
+        "run_dir": config.run_dir,
+        "journal_dir": config.journal_dir,
+        "pub_endpoint": config.pub,
+        "router_endpoint": config.router,
+        "mode": config.mode,
+    }
     if config.pub:
         texts["libzmq_path"] = find_libzmq() if config.libzmq_path is None else config.libzmq_path
     for name, text in texts.items():
@@ -394,7 +410,9 @@ class Engine:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def __del__(self) -> None:
@@ -410,7 +428,9 @@ class Engine:
         """Start the threads. An engine runs once: after stop() open a new one."""
         failed = _lib.fp_engine_start(self._open_handle())
         if failed:
-            raise EngineError(failed, "the engine cannot be started again" if failed == Error.BAD_STATE else "no threads")
+            raise EngineError(
+                failed, "the engine cannot be started again" if failed == Error.BAD_STATE else "no threads"
+            )
 
     def stop(self) -> None:
         """Log out of the venues and join the threads. Open orders stay at the venue. Idempotent."""
@@ -458,7 +478,7 @@ class Engine:
             ValueError: a text too long, or not ASCII.
         """
         c = _ffi.new("struct fp_command *")
-        for name in ("order_id", "quantity", "price_e4", "max_quote_age_ms", "account", "agent", "venue", "expire_ns", "trigger_e4", "condition"):
+        for name in _COMMAND_NUMBERS:
             setattr(c, name, getattr(command, name))
         c.kind, c.kill_scope, c.order_type = int(command.kind), int(command.kill_scope), int(command.market)
         c.side = command.side.encode("ascii") or b"\0"
@@ -470,7 +490,9 @@ class Engine:
         r = _ffi.new("struct fp_reply *")
         failed = _lib.fp_engine_command(self._open_handle(), c, r, timeout_ms)
         if failed:
-            raise EngineError(failed, "the engine does not run" if failed == Error.BAD_STATE else "too many commands wait")
+            raise EngineError(
+                failed, "the engine does not run" if failed == Error.BAD_STATE else "too many commands wait"
+            )
         checks = tuple(
             Check(k.reason, bool(k.passed), k.observed, k.limit, k.unit, k.level) for k in r.checks[0 : r.check_count]
         )

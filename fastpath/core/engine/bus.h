@@ -77,7 +77,7 @@ void fp_bus_early_exec(void *bus, const struct fp_exec *exec);
 /* ---- publish.c ---- */
 int fp_publish_events(struct fp_bus *bus);   /* drain the event ring; returns records taken */
 int fp_publish_execs(struct fp_bus *bus);    /* empty the exec ring */
-void fp_publish_tops(struct fp_bus *bus, uint64_t now_ns);
+void fp_publish_tops(struct fp_bus *bus, uint64_t now_ns); /* times here and below are monotonic */
 void fp_publish_heartbeats(struct fp_bus *bus, uint64_t now_ns);
 /* Where md and exec streams and status stand. Returns their number. */
 uint32_t fp_publish_places(const struct fp_bus *bus, struct fp_stream_place *out);

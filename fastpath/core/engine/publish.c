@@ -8,9 +8,9 @@ enum { EVENTS_AT_ONCE = 8192, EXECS_IN_FRAME = 16 };
 
 /* ---- frames ---- */
 
-static void *frame_begin(struct fp_bus *bus, struct fp_zmq_msg *message, uint8_t type, uint16_t count, uint16_t record_size, size_t body, uint32_t stream, uint64_t seq, uint64_t now_ns) {
+static void *frame_begin(struct fp_bus *bus, struct fp_zmq_msg *message, uint8_t type, uint16_t count, uint16_t record_size, size_t body, uint32_t stream, uint64_t seq) {
     if (bus->zmq.msg_init_size(message, sizeof(struct fp_bus_header) + body) != 0) return NULL;
-    struct fp_bus_header header = {.magic = 0x5046, .version = 1, .type = type, .count = count, .record_size = record_size, .stream = stream, .epoch = bus->answers.epoch, .seq = seq, .time_ns = now_ns};
+    struct fp_bus_header header = {.magic = 0x5046, .version = 1, .type = type, .count = count, .record_size = record_size, .stream = stream, .epoch = bus->answers.epoch, .seq = seq, .time_ns = fp_clock_utc_ns()};
     uint8_t *data = bus->zmq.msg_data(message);
     memcpy(data, &header, sizeof header);
     return data + sizeof header;
@@ -32,9 +32,9 @@ static void frame_send(struct fp_bus *bus, const char *topic, struct fp_zmq_msg 
     fp_bus_count(&bus->bytes, bytes + length);
 }
 
-static void send_records(struct fp_bus *bus, const char *topic, uint8_t type, uint32_t stream, uint64_t seq, const void *records, uint16_t count, uint16_t record_size, uint64_t now_ns) {
+static void send_records(struct fp_bus *bus, const char *topic, uint8_t type, uint32_t stream, uint64_t seq, const void *records, uint16_t count, uint16_t record_size) {
     struct fp_zmq_msg message;
-    void *body = frame_begin(bus, &message, type, count, record_size, (size_t)count * record_size, stream, seq, now_ns);
+    void *body = frame_begin(bus, &message, type, count, record_size, (size_t)count * record_size, stream, seq);
     if (!body) {
         fp_bus_count(&bus->send_errors, 1);
         return;
@@ -48,7 +48,7 @@ static void send_records(struct fp_bus *bus, const char *topic, uint8_t type, ui
 static void flush_events(struct fp_bus *bus, unsigned venue) {
     struct fp_batch *batch = &bus->batches[venue];
     if (!batch->count) return;
-    send_records(bus, bus->venue_topics[venue], FP_FT_EVENTS, FP_STREAM_VENUE + venue, batch->first_seq, batch->events, (uint16_t)batch->count, sizeof(struct fp_event), fp_clock_utc_ns());
+    send_records(bus, bus->venue_topics[venue], FP_FT_EVENTS, FP_STREAM_VENUE + venue, batch->first_seq, batch->events, (uint16_t)batch->count, sizeof(struct fp_event));
     uint64_t now_ns = fp_clock_utc_ns();
     for (uint32_t i = 0, j; i < batch->count; i = j) {
         for (j = i + 1; j < batch->count && batch->pushed_ns[j] == batch->pushed_ns[i]; j++) {}
@@ -110,7 +110,7 @@ int fp_publish_events(struct fp_bus *bus) {
 /* ---- execution records ---- */
 
 static void send_execs(struct fp_bus *bus, unsigned account, const struct fp_exec *execs, uint32_t count) {
-    send_records(bus, bus->account_topics[account], FP_FT_EXECS, FP_STREAM_ACCOUNT + account, execs[0].seq, execs, (uint16_t)count, sizeof(struct fp_exec), fp_clock_utc_ns());
+    send_records(bus, bus->account_topics[account], FP_FT_EXECS, FP_STREAM_ACCOUNT + account, execs[0].seq, execs, (uint16_t)count, sizeof(struct fp_exec));
 }
 
 int fp_publish_execs(struct fp_bus *bus) {
@@ -154,7 +154,7 @@ void fp_publish_tops(struct fp_bus *bus, uint64_t now_ns) {
         snprintf(topic, sizeof topic, "md.%.23s.top.%s", bus->config->venues[venue].name, symbol);
         book->dirty = 0;
         book->top_sent_ns = now_ns;
-        send_records(bus, topic, FP_FT_TOP, FP_STREAM_TOP * (venue + 1) + locate, ++book->top_seq, &book->top, 1, sizeof book->top, now_ns);
+        send_records(bus, topic, FP_FT_TOP, FP_STREAM_TOP * (venue + 1) + locate, ++book->top_seq, &book->top, 1, sizeof book->top);
     }
     bus->dirty_count = kept;
 }
@@ -177,7 +177,7 @@ uint32_t fp_publish_places(const struct fp_bus *bus, struct fp_stream_place *out
     return count;
 }
 
-static void send_status(struct fp_bus *bus, uint64_t now_ns) {
+static void send_status(struct fp_bus *bus) {
     static const char topic[] = "status";
     struct fp_engine_stats stats;
     struct fp_kill_view kill;
@@ -191,7 +191,7 @@ static void send_status(struct fp_bus *bus, uint64_t now_ns) {
     fp_mp_key_u64(writer, "epoch", bus->answers.epoch);
     fp_answer_state(writer, &bus->answers, &state);
     struct fp_zmq_msg message;
-    void *body = writer->error ? NULL : frame_begin(bus, &message, FP_FT_STATUS, 1, 0, writer->length, FP_STREAM_STATUS, ++bus->status_seq, now_ns);
+    void *body = writer->error ? NULL : frame_begin(bus, &message, FP_FT_STATUS, 1, 0, writer->length, FP_STREAM_STATUS, ++bus->status_seq);
     if (!body) {
         fp_bus_count(&bus->send_errors, 1);
         return;
@@ -204,8 +204,8 @@ void fp_publish_heartbeats(struct fp_bus *bus, uint64_t now_ns) {
     if (now_ns - bus->heartbeat_ns < (uint64_t)bus->config->heartbeat_ms * FP_NS_PER_MS) return;
     bus->heartbeat_ns = now_ns;
     for (unsigned i = 0; i < bus->config->venue_count; i++)
-        send_records(bus, bus->venue_topics[i], FP_FT_HEARTBEAT, FP_STREAM_VENUE + i, bus->mirrors[i].seq, NULL, 0, 0, now_ns);
+        send_records(bus, bus->venue_topics[i], FP_FT_HEARTBEAT, FP_STREAM_VENUE + i, bus->mirrors[i].seq, NULL, 0, 0);
     for (unsigned i = 0; i < bus->config->account_count; i++)
-        send_records(bus, bus->account_topics[i], FP_FT_HEARTBEAT, FP_STREAM_ACCOUNT + i, bus->accounts[i].seq, NULL, 0, 0, now_ns);
-    send_status(bus, now_ns);
+        send_records(bus, bus->account_topics[i], FP_FT_HEARTBEAT, FP_STREAM_ACCOUNT + i, bus->accounts[i].seq, NULL, 0, 0);
+    send_status(bus);
 }
