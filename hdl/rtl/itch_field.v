@@ -16,16 +16,18 @@ module itch_field #(
     generate
         for (i = 0; i < BYTES; i = i + 1) begin : byte_of_field
             localparam PLACE = (OFFSET + i) % 8;
-            localparam [2:0] CHUNK = (OFFSET + i) / 8;
+            localparam WHERE = (OFFSET + i) / 8;
+            wire [2:0] at_chunk;
             wire       here;
             wire       sooner;
             wire [7:0] early;
-            assign here = select && index == CHUNK;
+            assign at_chunk = WHERE[2:0];
+            assign here = select && index == at_chunk;
             if (PLACE == 7 || OFFSET + i < 8) begin : only_here
                 assign sooner = 1'b0;
                 assign early = 8'd0;
             end else begin : or_before
-                assign sooner = select && index == CHUNK - 3'd1;
+                assign sooner = select && index == at_chunk - 3'd1;
                 assign early = chunk[8*(PLACE+8)+:8];
             end
             assign write[BYTES-1-i] = here || sooner;

@@ -261,7 +261,7 @@ module itch_norm (
     always @(posedge clk) if (chunk_valid) begin
         seq <= chunk_seq;
         if (head) begin
-            type_code <= code;
+            type_code <= known ? code : 8'd0; // codes from 0x80 are notices on the norm bus
             locate <= {chunk_data[15:8], chunk_data[23:16]};
             fault <= !known ? `NORM_UNKNOWN_TYPE : !sound ? `NORM_BAD_LENGTH : `NORM_SOUND;
             kind_before <= kind;
@@ -270,7 +270,7 @@ module itch_norm (
             side <= 1'b0;
             printable <= 1'b1;
             overflow <= 1'b0;
-            aux <= {8'd0, code_value};
+            aux <= {8'd0, known ? code_value : code};
             timestamp[47:8] <= {chunk_data[47:40], chunk_data[55:48], chunk_data[63:56], chunk_data[71:64], chunk_data[79:72]};
             timestamp[7:0] <= chunk_data[87:80];
         end else begin

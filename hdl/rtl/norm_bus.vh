@@ -17,10 +17,11 @@
 `define NORM_TRACKED 295
 `define NORM_RX_CYCLE 327:296
 `define NORM_SEQ 391:328
-`define NORM_BITS 392
+`define NORM_MARK 392
+`define NORM_BITS 393
 // How itch_norm's part of it (all but symbol, cycle and sequence) is wide.
 `define NORM_BODY_BITS 285
-// Kinds that travel in a hold FIFO beside messages, in the type field; no ITCH type and no notice has these codes.
+// With NORM_MARK set an entry of a hold FIFO is no message but a sequence that a packet announced; its type field says which.
 `define NORM_KIND_HEARTBEAT 8'h01
 `define NORM_KIND_END 8'h02
 // norm_fault

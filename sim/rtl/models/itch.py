@@ -77,7 +77,7 @@ def norm_fields(message: bytes) -> dict[str, int]:
     fault = fault_of(message)
     norm = {"type": message[0], "fault": fault, "locate": int.from_bytes(message[1:3], "big")}
     if fault:
-        return norm
+        return norm | ({"type": 0, "aux": message[0]} if fault == UNKNOWN_TYPE else {})
     norm["timestamp"] = int.from_bytes(message[5:11], "big")
     norm["ref"] = int.from_bytes(message[11:19], "big") if len(message) >= 19 else 0
     for name, sources in SOURCES.items():
