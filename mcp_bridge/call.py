@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from fastpath.records import Reason
+
 from .engine import messages
 from .engine.messages import Request
 from .engine.port import AnswerT, EnginePort, NoAnswerError, NotSentError
@@ -122,4 +124,6 @@ class Call:
 def refused(reason: int, detail: str = "") -> RefusalError:
     """The fault for a request that the engine answered with `ok` false."""
     text = f"{reason_name(reason)}: {detail or reason_text(reason)}"
-    return RefusalError(code_for_reason(reason), text, reason=reason)
+    # Here nothing was asked to change, so a question without an answer is only late.
+    code = "DEADLINE_EXCEEDED" if reason == Reason.TIMEOUT else code_for_reason(reason)
+    return RefusalError(code, text, reason=reason)

@@ -54,12 +54,16 @@ def _settings(config: Path | None, **overrides: Any) -> BridgeSettings:
         raise _fail(error) from error
 
 
-def _engine(paper: bool) -> EnginePort | None:
+def _with_engine(settings: BridgeSettings, paper: bool) -> tuple[BridgeSettings, EnginePort | None]:
+    """The settings and engine of a run; a paper market brings its own ledger, which ends with it as its orders do."""
     if not paper:
-        return None
+        return settings, None
     from .engine.paper_engine import PaperEngine  # noqa: PLC0415 (pulls in the engine and the simulator)
 
-    return PaperEngine()
+    path = settings.keys_path()
+    records = read_keys(path).values() if path.exists() else ()
+    engine = PaperEngine([("agent", "desk"), *((record.agent, record.account) for record in records)])
+    return settings.model_copy(update={"data_dir": str(engine.directory / "bridge")}), engine
 
 
 def _run(main: Coroutine[Any, Any, None]) -> None:
@@ -83,7 +87,7 @@ def serve(
 ) -> None:
     """Serve agents over streamable HTTP until SIGINT or SIGTERM. Prints `ready <url>` once it listens."""
     settings = _settings(config, host=host, port=port, run_dir=run_dir)
-    _run(_serve(settings, _engine(paper)))
+    _run(_serve(*_with_engine(settings, paper)))
 
 
 async def _serve(settings: BridgeSettings, engine: EnginePort | None) -> None:
@@ -112,7 +116,7 @@ def stdio(
         raise _fail("stdio needs --key-id (or stdio_key_id in the [bridge] section); see `fastpath-mcp keys list`")
     if KeyStore(settings.keys_path()).principal(settings.stdio_key_id) is None:
         raise _fail(f"{settings.keys_path()}: no active key {settings.stdio_key_id!r}")
-    _run(_stdio(settings, _engine(paper)))
+    _run(_stdio(*_with_engine(settings, paper)))
 
 
 async def _stdio(settings: BridgeSettings, engine: EnginePort | None) -> None:

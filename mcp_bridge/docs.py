@@ -30,6 +30,8 @@ decimal strings. Every answer comes twice, as structured content and as the same
 | `trading_mode` | `paper` or `live` |
 | `trace_id` | finds the call in the audit log; taken from the caller's `traceparent` when it sends one |
 
+Ages and `is_stale` inside rows (one venue's quote) are those of `as_of_utc_ns`; the answer's own are of this moment.
+
 `confidence` is 1 from the live engine, falls to 0.7 at the end of a cached answer's time to live, is at most 0.3 and
 falling with the silence for a stale answer, and 0 when the feed was never heard.
 

@@ -260,7 +260,7 @@ class Guard:
         }
         known = answer.ok and answer.outcome in ("accepted", "replayed")
         status: Status = "accepted" if known else "refused"
-        if answer.ok and answer.outcome not in ("accepted", "replayed", "refused"):
+        if answer.reason == Reason.TIMEOUT or (answer.ok and answer.outcome not in ("accepted", "replayed", "refused")):
             status = "unknown"
         self._settle(spec, call, key, status, "" if known else code_for_reason(answer.reason), body)
         if status == "unknown":
@@ -293,14 +293,13 @@ class Guard:
 
     async def _explained(self, call: Call, write: Write, answer: ReplyAnswer) -> RefusalError:
         """The engine's refusal with its figures, and with names to try instead."""
-        code = code_for_reason(answer.reason)
-        fault = RefusalError(
-            code,
-            f"refused by the engine: {reason_text(answer.reason)}",
-            outcome="rejected",
-            reason=answer.reason,
-            limit=limit_of(answer.checks, answer.reason),
-        )
+        code, limit = code_for_reason(answer.reason), limit_of(answer.checks, answer.reason)
+        message = f"refused by the engine: {reason_text(answer.reason)}"
+        if limit is not None:
+            message += (
+                f": {limit['observed']} against {limit['allowed']} {limit['unit']} ({limit['level'] or 'engine'})"
+            )
+        fault = RefusalError(code, message, outcome="rejected", reason=answer.reason, limit=limit)
         if code == "UNKNOWN_SYMBOL" and isinstance(write.request, messages.OrderRequest):
             with contextlib.suppress(RefusalError):  # a refusal without suggestions is still the refusal
                 fault.suggestions = await call.suggest_symbols(write.request.symbol)
@@ -374,7 +373,7 @@ class Guard:
         result = spec.result.model_validate(
             {
                 "source": "cache" if age_s > 0 else "engine",
-                "source_sequence": reading.sequence,
+                "source_sequence": reading.sequence or None,
                 "as_of_utc_ns": str(reading.as_of_ns),
                 "age_ms": age_ms(reading.as_of_ns, now_ns) or 0,
                 "feed_age_ms": feed_age,

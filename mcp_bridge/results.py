@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from fastpath.records import ExecFlag, OrderState
 
 from .engine.messages import Check, Level, OrderRow, QuoteUsed, TopRow
-from .errors import reason_name, reason_text
+from .errors import reason_name
 from .money import average_e4, format_e4, price_or_none
 
 SIDES = {"B": "buy", "S": "sell", "T": "sell", "E": "sell"}
@@ -330,13 +330,14 @@ def limit_of(checks: list[Check], reason: int) -> dict[str, Any] | None:
     for check in checks:
         if check.reason == reason and not check.passed:
             view = check_view(check)
+            if view.unit == "boolean":
+                return None
             return {
                 "name": view.check,
                 "observed": view.observed,
                 "allowed": view.limit,
                 "unit": view.unit,
                 "level": view.level,
-                "meaning": reason_text(reason),
             }
     return None
 

@@ -179,7 +179,7 @@ async def plan_cancel_all(call: Call, args: arguments.CancelAll) -> Write:
 
 async def conclude_order(call: Call, write: Write, answer: messages.ReplyAnswer) -> Reading:
     """The order after its venue's first answer, or as it is when settle_ms has passed."""
-    order = await settled(call, answer)
+    order, as_of_ns = await settled(call, answer)
     if order.state == OrderState.REJECTED:
         raise RefusalError(
             "VENUE_REJECTED",
@@ -192,7 +192,7 @@ async def conclude_order(call: Call, write: Write, answer: messages.ReplyAnswer)
     fields = {"outcome": answer.outcome, "order": results.order_view(order)}
     if write.note:
         fields["routing_reason"] = write.note
-    return Reading(fields, as_of_ns=order.time_ns or answer.time_ns, sequence=order.seq, stale=in_doubt(order))
+    return Reading(fields, as_of_ns=as_of_ns, sequence=order.seq, stale=in_doubt(order))
 
 
 async def conclude_cancel(call: Call, write: Write, answer: messages.ReplyAnswer) -> Reading:
@@ -207,10 +207,10 @@ async def conclude_cancel(call: Call, write: Write, answer: messages.ReplyAnswer
             sequence=order.seq,
             stale=in_doubt(order),
         )
-    order = await settled(call, answer)
+    order, as_of_ns = await settled(call, answer)
     return Reading(
         {"outcome": answer.outcome, "order": results.order_view(order)},
-        as_of_ns=order.time_ns or answer.time_ns,
+        as_of_ns=as_of_ns,
         sequence=order.seq,
         stale=in_doubt(order),
     )
@@ -225,9 +225,12 @@ def already_ended(answer: messages.ReplyAnswer) -> bool:
     return answer.reason == Reason.ORDER_NOT_LIVE
 
 
-async def settled(call: Call, answer: messages.ReplyAnswer) -> messages.OrderRow:
-    """The answer's order, read again until the venue has answered or settle_ms has passed. Reads only."""
-    order = answer.order or messages.OrderRow()
+async def settled(call: Call, answer: messages.ReplyAnswer) -> tuple[messages.OrderRow, int]:
+    """The answer's order and when it was so (UTC ns), read again until the venue has answered or settle_ms has passed.
+
+    Reads only.
+    """
+    order, as_of_ns = answer.order or messages.OrderRow(), answer.time_ns
     loop = asyncio.get_running_loop()
     until = min(loop.time() + call.settings.settle_ms / 1000, call.deadline)
     while order.client_order_id and (order.state == OrderState.SENT or order.flags & PENDING):
@@ -241,8 +244,8 @@ async def settled(call: Call, answer: messages.ReplyAnswer) -> messages.OrderRow
             )
         except RefusalError:
             break  # the write stands as answered; only its newest state could not be read
-        order = found.order or order
-    return order
+        order, as_of_ns = found.order or order, found.time_ns
+    return order, as_of_ns
 
 
 async def _order_now(call: Call, write: Write) -> messages.OrderRow:

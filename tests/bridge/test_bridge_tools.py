@@ -204,6 +204,7 @@ async def test_risk_refusal_names_the_limit(client: Client, engine: FakeEngine) 
     assert error["limit"]["observed"] == "30000.00"
     assert error["limit"]["allowed"] == "25000.00"
     assert error["limit"]["level"] == "agent"
+    assert "30000.00 against 25000.00 dollars (agent)" in error["message"]
     # The id was not used up: the same id may now carry another order.
     del engine.refuse["submit"]
     assert (await ask(client, "submit_order", **ORDER | {"quantity": "10"}, client_order_id="x-1"))["outcome"] == (
