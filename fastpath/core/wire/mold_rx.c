@@ -110,13 +110,13 @@ static uint32_t place_of(const struct fp_mold_rx *rx, uint64_t sequence) {
     return low;
 }
 
-static int hold(struct fp_mold_rx *rx, const uint8_t *packet, const struct held *entry) {
+static void hold(struct fp_mold_rx *rx, const uint8_t *packet, const struct held *entry) {
     uint32_t i = place_of(rx, entry->sequence);
     int covered = (i > 0 && held_at(rx, i - 1)->end >= entry->end) ||
                   (i < rx->held_count && held_at(rx, i)->sequence == entry->sequence && held_at(rx, i)->end >= entry->end);
     if (covered) {
         rx->stats.duplicates += entry->end - entry->sequence;
-        return 0;
+        return;
     }
     while (i < rx->held_count && held_at(rx, i)->end <= entry->end) {
         rx->stats.duplicates += held_at(rx, i)->end - held_at(rx, i)->sequence;
@@ -126,7 +126,7 @@ static int hold(struct fp_mold_rx *rx, const uint8_t *packet, const struct held 
         /* The packets nearest to the hole are worth most: the farthest one goes, and is asked for later. */
         rx->stats.far_ahead++;
         if (i == rx->held_count)
-            return FP_E_NO_ROOM;
+            return;
         remove_held(rx, rx->held_count - 1);
     }
     uint32_t slot = rx->free_slots[--rx->free_count];
@@ -135,7 +135,6 @@ static int hold(struct fp_mold_rx *rx, const uint8_t *packet, const struct held 
     rx->order[(rx->head + i) & rx->mask] = slot;
     rx->held[slot] = *entry;
     memcpy(slot_bytes(rx, slot), packet, entry->length);
-    return 0;
 }
 
 /* ---- packets in ---- */
@@ -227,9 +226,8 @@ int fp_mold_rx_push(struct fp_mold_rx *rx, uint8_t line, const uint8_t *packet, 
         drain(rx, packet, header.sequence, end, line, rx_ns);
         return 0;
     }
-    rc = 0;
     if (count && end > rx->next_sequence) {
-        rc = hold(rx, packet, &(struct held){header.sequence, end, rx_ns, (uint16_t)length, line});
+        hold(rx, packet, &(struct held){header.sequence, end, rx_ns, (uint16_t)length, line});
     } else if (is_end) {
         stats->end_of_session++;
         rx->end_known = 1;
@@ -241,7 +239,7 @@ int fp_mold_rx_push(struct fp_mold_rx *rx, uint8_t line, const uint8_t *packet, 
         stats->heartbeats++;
     }
     rx->gap_end = find_gap_end(rx);
-    return rc;
+    return 0;
 }
 
 /* ---- messages and notices out ---- */

@@ -54,8 +54,8 @@ int fp_mold_rx_init(struct fp_mold_rx *rx, const struct fp_mold_rx_config *confi
 /* Offer one packet from a line (0, 1, or 2 for answers to re-requests). Returns 0, or the
  * negative error it was refused and counted with. Then call fp_mold_rx_next until it returns 0,
  * before the packet's bytes go away. FP_E_TRUNCATED, FP_E_OVERSIZED (above FP_MOLD_MAX_PACKET), FP_E_BAD_LENGTH,
- * FP_E_BAD_FIELD (impossible sequence), FP_E_WRONG_SESSION, FP_E_NO_ROOM (ahead of a hole and the window is full:
- * it will be asked for), FP_E_BAD_STATE (after the session's end; or, uncounted, messages were left undrained). */
+ * FP_E_BAD_FIELD (impossible sequence), FP_E_WRONG_SESSION, FP_E_BAD_STATE (after the session's end; or,
+ * uncounted, messages were left undrained). A sound packet that the full window drops is no error: far_ahead counts it. */
 int fp_mold_rx_push(struct fp_mold_rx *rx, uint8_t line, const uint8_t *packet, size_t length, uint64_t rx_ns);
 
 /* 1: *message is the next one in sequence. 2: *notice happened here in the stream. 0: nothing more. */
