@@ -211,7 +211,7 @@ module ev_pack #(
     reg  [RW-1:0] second;
     assign last_record = {slow, 1'b1, 1'b0, v_msg[`BM_ROW], v_msg[`BM_SYM], v_msg[`BM_RX], v_time, order_ref, price, shares,
                           v_locate, kind, flags, bbo};
-    assign first_record = {slow, 1'b0, 1'b1, v_msg[`BM_ROW], v_msg[`BM_SYM], v_msg[`BM_RX], v_time, v_msg[`BM_REF], v_price,
+    assign first_record = {v_slow_not, 1'b0, 1'b1, v_msg[`BM_ROW], v_msg[`BM_SYM], v_msg[`BM_RX], v_time, v_msg[`BM_REF], v_price,
                            op == `BOP_REPLACE ? v_shares : v_msg[`BM_SHARES],
                            v_locate, op == `BOP_REPLACE ? `FP_EV_DELETE : letter, state_flags | side_flag | `FP_EF_MORE, bbo_before};
     assign record_valid = second_valid || (v_valid && !quiet);

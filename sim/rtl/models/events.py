@@ -151,7 +151,9 @@ class BookModel:
             self.symbols[symidx] = Symbol([SideLadder(False, self.groups), SideLadder(True, self.groups)])
         return self.symbols[symidx]
 
-    def record(self, m: Norm, kind: int, ref: int, price: int, shares: int, flags: int, before: tuple[int, int, int, int]) -> Record:
+    def record(
+        self, m: Norm, kind: int, ref: int, price: int, shares: int, flags: int, before: tuple[int, int, int, int]
+    ) -> Record:
         """A record with the BBO as it is now; `before` is the symbol's BBO one message ago."""
         symbol = self.symbol(m.symidx) if m.tracked else Symbol([SideLadder(False), SideLadder(True)])
         bbo = symbol.bbo()

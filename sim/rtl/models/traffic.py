@@ -29,7 +29,9 @@ class Timed:
     hint: int | None
 
 
-def on_the_wire(messages: Iterable[Norm], start: int, phase: int = 0, gap: int = 0, packet: int = 1400) -> Iterator[Timed]:
+def on_the_wire(
+    messages: Iterable[Norm], start: int, phase: int = 0, gap: int = 0, packet: int = 1400
+) -> Iterator[Timed]:
     """Messages packed back to back into packets of about `packet` bytes, packets 11 beats apart, beats gapless.
 
     `gap` is a number of idle beats before each message (0: none); phase the byte lane of the first message.
@@ -62,7 +64,20 @@ class Traffic:
         self.next_ref = rng.getrandbits(60)
         self.time = 34_200_000_000_000
         self.recent: list[int] = []  # references of the last messages
-        self.weights = {"A": 30, "F": 4, "D": 26, "X": 8, "E": 10, "C": 4, "U": 12, "P": 2, "Q": 1, "H": 1, "S": 1, "R": 1}
+        self.weights = {
+            "A": 30,
+            "F": 4,
+            "D": 26,
+            "X": 8,
+            "E": 10,
+            "C": 4,
+            "U": 12,
+            "P": 2,
+            "Q": 1,
+            "H": 1,
+            "S": 1,
+            "R": 1,
+        }
 
     def price(self, symidx: int, side: int) -> int:
         """A price on the symbol's side, sometimes through the middle."""
@@ -99,7 +114,11 @@ class Traffic:
         if kind in "AF":
             symidx = rng.randrange(self.symbols)
             m = self.base(kind, symidx)
-            m.ref, m.side, m.shares = self.fresh(), rng.getrandbits(1), rng.choice((1, 5, 100, 100, rng.randrange(1, 1000)))
+            m.ref, m.side, m.shares = (
+                self.fresh(),
+                rng.getrandbits(1),
+                rng.choice((1, 5, 100, 100, rng.randrange(1, 1000))),
+            )
             m.price = self.price(symidx, m.side)
             self.live[m.ref] = [symidx, m.side, m.price, m.shares]
             self.recent.append(m.ref)
@@ -113,7 +132,11 @@ class Traffic:
         if kind == "D":
             del self.live[ref]
         elif kind == "U":
-            m.ref2, m.shares, m.price = self.fresh(), rng.randrange(1, 500), rng.choice((order[2], self.price(order[0], order[1])))
+            m.ref2, m.shares, m.price = (
+                self.fresh(),
+                rng.randrange(1, 500),
+                rng.choice((order[2], self.price(order[0], order[1]))),
+            )
             del self.live[ref]
             self.live[m.ref2] = [order[0], order[1], m.price, m.shares]
             self.recent.append(m.ref2)
