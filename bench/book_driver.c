@@ -1,16 +1,13 @@
 /* The C half of bench_book.py: maps a BinaryFILE and times, round by round and
- * interleaved, the length walk, decode-every-field (when built with FP_HAVE_ITCH),
- * and the order book with and without prefetch. Prints one JSON object.
+ * interleaved, the length walk, decode-every-field, and the order book with and without
+ * prefetch; then every message by itself. Prints one JSON object.
  *
  * Usage: book_driver FILE ROUNDS PACKET MAX_ORDERS MAX_LEVELS
  * PACKET messages are walked, then applied, as the engine does with a received burst;
  * prefetch never looks beyond them. Times are CPU time of this thread. Memory is mapped,
  * touched and, where the kernel agrees, in huge pages before the clock starts. */
 #include "../fastpath/core/book/book.h"
-#include "../fastpath/core/wire/layout.h"
-#ifdef FP_HAVE_ITCH
 #include "../fastpath/core/wire/itch.h"
-#endif
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,7 +60,6 @@ static uint64_t run_walk(void) {
     return count;
 }
 
-#ifdef FP_HAVE_ITCH
 static uint64_t run_decode(void) {
     union fp_itch_body body;
     uint64_t sum = 0;
@@ -77,7 +73,6 @@ static uint64_t run_decode(void) {
     }
     return sum;
 }
-#endif
 
 /* Event records go round a ring of 4,096, as they do into the engine's. */
 static struct fp_event ring[4096 + FP_BOOK_MAX_EVENTS];
@@ -217,12 +212,10 @@ int main(int argc, char **argv) {
         if (run_walk() != messages)
             return 1;
         time_one("walk", cpu, wall, 1);
-#ifdef FP_HAVE_ITCH
         cpu = cpu_ns(), wall = wall_ns();
         if (run_decode() != messages)
             return 1;
         time_one("decode", cpu, wall, 0);
-#endif
         memset(book, 0, size);
         fp_book_init(book, &config);
         cpu = cpu_ns(), wall = wall_ns();

@@ -67,7 +67,7 @@ class Symbol:
 
     def depth(self, side: str) -> list[tuple[int, int, int]]:
         """(shares, price, orders), best first."""
-        return [(*(v[:1]), p, v[1]) for p, v in sorted(self.sides[side].items(), reverse=side == "B")]
+        return [(v[0], p, v[1]) for p, v in sorted(self.sides[side].items(), reverse=side == "B")]
 
 
 class NaiveBook:

@@ -160,7 +160,8 @@ class RandomStream:
         if way == 3:  # a locate from anywhere
             message[1:3] = rng.choice([0, 1, 2, 65535, rng.getrandbits(16)]).to_bytes(2, "big")
         elif way == 4 and len(message) >= 19:  # a reference from anywhere, or one that is live
-            refs = [0, 1 << 63, (1 << 64) - 1, rng.getrandbits(64), self.next_ref + (1 << 20), max(0, self.next_ref - 9000)]
+            refs = [0, 1 << 63, (1 << 64) - 1, rng.getrandbits(64)]
+            refs += [self.next_ref + (1 << 20), max(0, self.next_ref - 9000)]
             refs += [rng.choice(list(self.live))] if self.live else []
             at = 19 if message[0] == ord("U") and rng.random() < 0.5 else 11
             message[at : at + 8] = rng.choice(refs).to_bytes(8, "big")

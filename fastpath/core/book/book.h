@@ -89,8 +89,9 @@ struct fp_book_stats {
 struct fp_book; /* opaque */
 
 /* Bytes of memory for a configuration; the caller maps them (huge pages if it can), zeroed, 64-byte aligned.
- * 0 when the configuration is impossible: max_orders and max_levels are 1 .. 2^30. About 10 MB, plus 100 to 170 bytes
- * an order (64 to 128 of them are the window of references, of which only the pages in use are touched) and 50 a level. */
+ * 0 when the configuration is impossible: max_orders and max_levels are 1 .. 2^30. About 10 MB, plus 96 to 192 bytes
+ * an order (powers of two; two thirds are the window of references, touched only where orders are), plus 50 bytes a
+ * level and 256 for each of the first 131,072 levels. */
 size_t fp_book_size(const struct fp_book_config *config);
 /* Returns 0, or FP_E_BAD_CONFIG (impossible configuration, memory not 64-byte aligned). */
 int fp_book_init(struct fp_book *book, const struct fp_book_config *config);
