@@ -287,7 +287,9 @@ void fp_ports_accept(struct fp_ports *ports, uint64_t now_ns) {
         c->cut_in = ports->cut_in;
         c->cut_out = ports->cut_out;
         ports->cut_in = ports->cut_out = FP_PORTS_NO_CUT;
+        int kernel_bytes = (int)ports->config.out_bytes;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kernel_bytes, sizeof kernel_bytes); /* else the kernel would let a slow reader have megabytes */
         fp_soup_server_init(&c->soup, now_ns);
         c->soup.login_timeout_ns = ports->config.login_timeout_ns;
         c->soup.idle_timeout_ns = ports->config.idle_timeout_ns;
@@ -337,6 +339,9 @@ static void take_packets(struct fp_ports *ports, struct fp_ports_connection *c, 
     uint32_t at = 0;
     while (!c->closing && c->fd >= 0) {
         struct fp_soup_event event;
+        /* answers to what came before go out before a logout or a bad packet ends the connection */
+        if (c->user >= 0 && c->in_used - at >= 3 && c->in[at + 2] != 'U') pump(ports, c, now_ns);
+        if (c->fd < 0 || c->closing) break;
         struct fp_soup_server before = c->soup;
         int used = fp_soup_server_receive(&c->soup, now_ns, c->in + at, c->in_used - at, &event);
         if (used == 0) break;
