@@ -83,7 +83,7 @@ def plot(summary: Mapping[str, Mapping[str, float]], measured: Mapping[str, Any]
     left.set_xlabel("CPU ns per message, median of rounds")
     left.margins(x=0.12)
     left.invert_yaxis()
-    left.legend(loc="lower right")
+    left.legend(loc="upper right")
     points = ["p50", "p90", "p99", "p99.9", "p99.99"]
     right.plot(points, [measured["latency_ns"][p] for p in points], "o-", color="#a84848", label="one message")
     right.plot(points, [measured["timer_ns"][p] for p in points], "s--", color="#888888", label="timer alone")

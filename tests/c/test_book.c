@@ -590,12 +590,23 @@ static void clear_forgets_orders_only(void) {
     CHECK_EQ(fp_book_bbo(book, 7)->last_price_e4, 100001);
     CHECK_EQ(fp_book_instrument(book, 7)->stale, 0);
     CHECK_EQ(fp_book_instrument(book, 7)->trading_state, 'T');
+    CHECK_EQ(add(7, 1, 'B', 0, 100000), FP_E_BAD_FIELD);
+    CHECK_EQ(trade(7, 'Z', 5, 100001, 1), FP_E_BAD_FIELD);
     CHECK_EQ(state(7, 'T'), 1); /* the record before showed a BBO, this one shows none */
     expect(0, 'H', 0, 0, 'T', CHANGED, 0, 0, 0, 0);
     CHECK_EQ(state(7, 'T'), 1);
     expect(0, 'H', 0, 0, 'T', 0, 0, 0, 0, 0);
     CHECK_EQ(add(7, 1, 'B', 100, 100000), 1);
     expect(0, 'A', 1, 100000, 100, CHANGED, 100000, 100, 0, 0);
+    state(8, 'T');
+    add(8, 2, 'S', 5, 5000);
+    fp_book_clear(book);
+    add(9, 1, 'B', 100, 100000); /* each symbol is told by itself, and once */
+    CHECK_EQ(delete(8, 1), 2);
+    expect(0, FP_EV_STALE, 1, -FP_E_BAD_FIELD, 0, STALE | MORE | HALTED, 100000, 100, 0, 0);
+    expect(1, FP_EV_STALE, 1, -FP_E_BAD_FIELD, 0, STALE | CHANGED, 0, 0, 0, 0);
+    CHECK_EQ(delete(8, 1), 2);
+    expect(1, FP_EV_STALE, 1, -FP_E_BAD_FIELD, 0, STALE, 0, 0, 0, 0);
 }
 
 static void bad_configurations(void) {

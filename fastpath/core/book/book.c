@@ -87,6 +87,13 @@ RARE int contradiction(struct at at, int error, uint64_t ref, uint32_t shares) {
     return 1;
 }
 
+/* Counted, and nothing happened: the next record of the symbol is still its first since a clear, if it was. */
+RARE int refuse(struct at at, uint64_t *counter) {
+    ++*counter;
+    at.symbol->flags |= at.flags & FP_EF_BBO_CHANGED;
+    return FP_E_BAD_FIELD;
+}
+
 RARE int duplicate_ref(struct at at, uint64_t ref, uint32_t shares) {
     at.book->stats.duplicate_ref++;
     return contradiction(at, FP_E_DUPLICATE, ref, shares);
@@ -103,7 +110,7 @@ RARE int wrong_locate(struct at at, uint64_t ref, uint16_t owner) {
     struct at own = at;
     own.locate = owner;
     own.symbol = &at.book->symbols[owner];
-    own.flags = (uint16_t)((at.flags & ~at.symbol->flags) | own.symbol->flags | at.book->flags);
+    own.flags = (uint16_t)((at.flags & ~(FP_EF_STALE | FP_EF_HALTED | FP_EF_BBO_CHANGED)) | own.symbol->flags | at.book->flags);
     at.book->stats.wrong_locate++;
     make_stale(&own);
     emit(&own, 0, FP_EV_STALE, ref, (uint32_t)-FP_E_BAD_FIELD, 0, FP_EF_MORE);
@@ -202,10 +209,8 @@ HOT int add(const struct at *at) {
     uint32_t shares = fp_load_be32(bytes + FP_ITCH_ADD_ORDER_SHARES), price_e4 = fp_load_be32(bytes + FP_ITCH_ADD_ORDER_PRICE_E4);
     char letter = (char)bytes[FP_ITCH_ADD_ORDER_SIDE];
     uint8_t side = fp_side_index(letter);
-    if (!EXPECT(shares)) {
-        book->stats.bad_shares++; /* it would have added nothing */
-        return FP_E_BAD_FIELD;
-    }
+    if (!EXPECT(shares))
+        return refuse(*at, &book->stats.bad_shares); /* it would have added nothing */
     if (!EXPECT(letter == 'B' || letter == 'S'))
         return bad_field(*at, &book->stats.bad_side, ref, shares);
     if (!EXPECT(price_ok(price_e4)))
@@ -232,10 +237,8 @@ HOT int reducible(const struct at *at, uint64_t ref, uint32_t shares, struct fp_
     *level = &book->ladders.levels[(*order)->level];
     if (!EXPECT((*level)->locate == at->locate))
         return wrong_locate(*at, ref, (*level)->locate);
-    if (!EXPECT(shares)) {
-        book->stats.bad_shares++; /* it would have taken nothing */
-        return FP_E_BAD_FIELD;
-    }
+    if (!EXPECT(shares))
+        return refuse(*at, &book->stats.bad_shares); /* it would have taken nothing */
     return EXPECT(shares <= (*order)->quantity) ? 0 : bad_field(*at, &book->stats.bad_shares, ref, shares);
 }
 
@@ -359,10 +362,8 @@ static __attribute__((noinline)) int trade(struct at at) {
     struct fp_book_stats *stats = &at.book->stats;
     uint32_t shares = fp_load_be32(bytes + FP_ITCH_TRADE_SHARES), price_e4 = fp_load_be32(bytes + FP_ITCH_TRADE_PRICE_E4);
     char letter = (char)bytes[FP_ITCH_TRADE_SIDE];
-    if (!shares || (letter != 'B' && letter != 'S') || !price_ok(price_e4)) {
-        ++*(!shares ? &stats->bad_shares : !price_ok(price_e4) ? &stats->bad_price : &stats->bad_side);
-        return FP_E_BAD_FIELD;
-    }
+    if (!shares || (letter != 'B' && letter != 'S') || !price_ok(price_e4))
+        return refuse(at, !shares ? &stats->bad_shares : !price_ok(price_e4) ? &stats->bad_price : &stats->bad_side);
     print_trade(&at, price_e4, shares);
     emit(&at, 0, FP_EV_TRADE, fp_load_be64(bytes + FP_ITCH_TRADE_MATCH_NUMBER), price_e4, shares, side_flag(fp_side_index(letter)));
     return 1;
@@ -372,10 +373,8 @@ static __attribute__((noinline)) int trade(struct at at) {
 static __attribute__((noinline)) int cross(struct at at) {
     uint64_t shares = fp_load_be64(at.bytes + FP_ITCH_CROSS_TRADE_SHARES);
     uint32_t price_e4 = fp_load_be32(at.bytes + FP_ITCH_CROSS_TRADE_CROSS_PRICE_E4);
-    if (price_e4 > FP_PRICE_MAX_E4 || (shares && !price_e4)) {
-        at.book->stats.bad_price++;
-        return FP_E_BAD_FIELD;
-    }
+    if (price_e4 > FP_PRICE_MAX_E4 || (shares && !price_e4))
+        return refuse(at, &at.book->stats.bad_price);
     if (shares)
         print_trade(&at, price_e4, saturate(shares));
     emit(&at, 0, FP_EV_CROSS, fp_load_be64(at.bytes + FP_ITCH_CROSS_TRADE_MATCH_NUMBER), price_e4, saturate(shares),
