@@ -114,12 +114,14 @@ class OrderFields(TypedDict):
 
 def preview(**order: Unpack[OrderFields]) -> Call[m.Reply]:
     """Every check of an order, with nothing reserved and nothing sent. Without order_type and tif: limit, day."""
-    return Call("preview", m.Reply, {"order_type": "limit", "tif": "day"} | order)
+    fields: dict[str, Any] = {"order_type": "limit", "tif": "day", **order}
+    return Call("preview", m.Reply, fields)
 
 
 def submit(**order: Unpack[OrderFields]) -> Call[m.Reply]:
     """Send an order. The same client_order_id with the same content gets the first answer again."""
-    return Call("submit", m.Reply, {"order_type": "limit", "tif": "day"} | order, write=True)
+    fields: dict[str, Any] = {"order_type": "limit", "tif": "day", **order}
+    return Call("submit", m.Reply, fields, write=True)
 
 
 def replace(
@@ -136,8 +138,9 @@ def replace(
 ) -> Call[m.Reply]:
     """Replace an order; `quantity` is the total wanted, executed shares included. preview_only: only check it."""
     fields = {
-        "account": account, "agent": agent, "client_order_id": client_order_id, "new_client_order_id": new_client_order_id,
-        "quantity": quantity, "price_e4": price_e4, "max_quote_age_ms": max_quote_age_ms, "reason_text": reason_text,
+        "account": account, "agent": agent, "client_order_id": client_order_id,
+        "new_client_order_id": new_client_order_id, "quantity": quantity, "price_e4": price_e4,
+        "max_quote_age_ms": max_quote_age_ms, "reason_text": reason_text,
     }  # fmt: skip
     return Call("preview_replace" if preview_only else "replace", m.Reply, fields, write=not preview_only)
 

@@ -10,8 +10,17 @@ import sys
 import typer
 from rich.console import Console
 
-from fastpath.cli import config_command, demo_command, doctor_command, engine_command, journal_command, operator_command
+from fastpath.cli import (
+    config_command,
+    demo_command,
+    doctor_command,
+    engine_command,
+    exchange_command,
+    journal_command,
+    operator_command,
+)
 from fastpath.config import ConfigError
+from fastpath.core import EngineError
 
 app = typer.Typer(
     name="fastpath",
@@ -22,7 +31,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo_command.demo)
 app.command("engine")(engine_command.engine)
-app.command("exchange")(engine_command.exchange)
+app.command("exchange")(exchange_command.exchange)
 app.command("bridge")(engine_command.bridge)
 app.command("doctor")(doctor_command.doctor)
 app.add_typer(config_command.app, name="config")
@@ -37,8 +46,8 @@ def main() -> None:
     """Run the command; a failure is one line with its cause and remedy, and exit code 1."""
     try:
         app()
-    except (ConfigError, OSError, RuntimeError) as error:
-        Console(stderr=True, highlight=False).print(f"[bold red]error:[/] {error}", soft_wrap=True)
+    except (ConfigError, EngineError, OSError, RuntimeError) as error:
+        Console(stderr=True, highlight=False).print("[bold red]error:[/]", str(error), soft_wrap=True, markup=True)
         sys.exit(1)
 
 
