@@ -9,6 +9,7 @@ import asyncio
 import json
 import secrets
 import signal
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -52,16 +53,26 @@ def _show(venue: Exchange) -> None:
 
 
 async def serve(
-    configs: list[VenueConfig], *, as_json: bool = False, status_s: float = 0.0, duration_s: float = 0.0
+    configs: list[VenueConfig],
+    *,
+    as_json: bool = False,
+    status_s: float = 0.0,
+    duration_s: float = 0.0,
+    announce: Callable[[list[Exchange]], None] | None = None,
 ) -> None:
-    """Run venues until SIGINT or SIGTERM, or for `duration_s` (0 = no end), then end their sessions properly."""
+    """Run venues until SIGINT or SIGTERM, or for `duration_s` (0 = no end), then end their sessions properly.
+
+    announce: called once all of them run, instead of printing their addresses and users.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
         venues = [await stack.enter_async_context(Exchange(config)) for config in configs]
-        if as_json:
+        if announce is not None:
+            announce(venues)
+        elif as_json:
             described = [
                 asdict(venue.endpoints)
                 | {"users": [{"username": user.username, "password": user.password} for user in venue.config.users]}
