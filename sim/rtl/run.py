@@ -93,6 +93,7 @@ def environment() -> dict[str, str]:
     if shutil.which("ccache"):
         changes["OBJCACHE"] = "ccache"
     changes["PATH"] = os.pathsep.join([*path, os.environ.get("PATH", "")])
+    changes["MAKEFLAGS"] = "CFG_CXXFLAGS_PCH_I=-include"  # the wheel was configured without it: larger models fail
     changes["COCOTB_MAX_PARALLEL_BUILD_JOBS"] = os.environ.get("COCOTB_MAX_PARALLEL_BUILD_JOBS", "1")
     return changes
 
@@ -114,9 +115,10 @@ def execute(
     fst = build_dir / "dump.fst"
     log = build_dir / "run.log"
     build_args: list[str] = ["-y", str(RTL)]
+    waivers = [str(ROOT / "hdl" / "lint" / "waivers.vlt")]
     test_args: list[str] = []
     if bench.simulator == "verilator":
-        build_args += ["-Wall", "-Wno-fatal", "--assert", "--x-initial", "unique", "-O3"]
+        build_args += [*waivers, "-Wall", "-Wno-fatal", "--assert", "--x-initial", "unique", "-O3"]
         build_args += ["--coverage"] if coverage else []
         build_args += ["--trace-fst", "--trace-structs"] if waves else []
         test_args = ["--trace-file", str(fst)] if waves else []
