@@ -46,7 +46,11 @@ class Bridge:
 
     async def __aenter__(self) -> Self:
         self._ledger = Ledger(self.settings.data_path(), self.settings.durability)
-        await self.engine.start()
+        try:
+            await self.engine.start()
+        except BaseException:
+            self._ledger.close()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -30,7 +30,7 @@ from .engine.messages import OrderAnswer, ReplyAnswer
 from .engine.port import NoAnswerError, NotSentError
 from .errors import RefusalError, code_for_reason, reason_text
 from .identity.principal import Principal, current_key_id
-from .ledger import AuditRow, LedgerError, Status
+from .ledger import AuditRow, Held, LedgerError, Status
 from .registry import ToolSpec
 from .results import age_ms, limit_of, order_view
 
@@ -160,12 +160,6 @@ class Guard:
     # ---- writes ----
 
     async def _write(self, spec: ToolSpec, call: Call, arguments: Arguments) -> CallToolResult:
-        if "mode" in spec.data:
-            mode = (await call.hello()).mode
-            if mode != "paper" and not call.principal.allow_live:
-                raise RefusalError(
-                    "FORBIDDEN_DATA", f"the engine trades {mode or 'in an unknown mode'}; this key may not"
-                )
         # Once the write has left, its outcome is recorded even if the caller goes away.
         task = asyncio.ensure_future(self._perform(spec, call, arguments))
         self._bridge.track(task)
@@ -175,30 +169,42 @@ class Guard:
         assert spec.plan is not None and spec.conclude is not None
         key = spec.idempotency_key(arguments)
         digest = digest_of(spec.name, call, arguments)
-        stored = self._stored(call, key, digest) if key else None
-        write = Write(stored) if stored is not None else await spec.plan(call, arguments)
-        row = self._row("call", spec, call, "", {"arguments": arguments.model_dump(exclude_defaults=True)})
-        status: Status = "open"
+        held = self._held(call, key, digest) if key else None
+        try:
+            await self._mode(spec, call)
+            if held is not None and held.status == "accepted":
+                return await self._accepted_before(spec, call, arguments, key)
+            write = await spec.plan(call, arguments) if held is None else Write(messages.STORED.decode(held.request))
+        except RefusalError as fault:
+            if held is not None and fault.outcome == "not_sent":  # this attempt; an earlier one was or may have been
+                fault.outcome = "accepted" if held.status == "accepted" else "unknown"
+                fault.verify_with = spec.verify_with
+            raise
+        row = self._call_row(spec, call, arguments)
+        repeat = False
         if key:
             try:
-                held = self._bridge.ledger.reserve(row, key, digest, messages.encode(write.request))
+                claim = self._bridge.ledger.reserve(row, key, digest, messages.encode(write.request))
             except LedgerError as error:
                 raise RefusalError("AUDIT_UNAVAILABLE", str(error)) from error
-            if held.kind == "conflict":
+            if claim.kind == "conflict":
                 raise _conflict(key)
-            status = held.status
-            if held.kind == "same":
-                write = Write(messages.STORED.decode(held.request), write.note)
+            if claim.kind == "same":  # perhaps claimed meanwhile by an equal call: its request is the one
+                repeat, write = True, Write(messages.STORED.decode(claim.request), write.note)
         else:
             self._append(spec, row)
-        if status == "accepted":
-            answer = await self._accepted_before(call, key)
-        else:
-            answer = await self._send(spec, call, write, key)
+        answer = await self._send(spec, call, write, key, repeat)
         return await self._conclude(spec, call, write, answer)
 
-    def _stored(self, call: Call, key: str, digest: str) -> messages.Request | None:
-        """The request this id was first used with: a retry is the same order even if routing would now differ."""
+    async def _mode(self, spec: ToolSpec, call: Call) -> None:
+        if "mode" not in spec.data:
+            return
+        mode = (await call.hello()).mode
+        if mode != "paper" and not call.principal.allow_live:
+            raise RefusalError("FORBIDDEN_DATA", f"the engine trades {mode or 'in an unknown mode'}; this key may not")
+
+    def _held(self, call: Call, key: str, digest: str) -> Held | None:
+        """The id's earlier use, if it still claims the id: a repeat is sent as it was, even if routing now differed."""
         try:
             held = self._bridge.ledger.held(call.account, key)
         except LedgerError as error:
@@ -207,43 +213,44 @@ class Guard:
             return None
         if held.digest != digest:
             raise _conflict(key)
-        try:
-            request: messages.Request = messages.STORED.decode(held.request)
-        except msgspec.MsgspecError as error:
-            raise RefusalError("AUDIT_UNAVAILABLE", f"the stored request of {key} cannot be read: {error}") from error
-        return request
+        return held
 
-    async def _accepted_before(self, call: Call, key: str) -> ReplyAnswer:
+    async def _accepted_before(self, spec: ToolSpec, call: Call, arguments: Arguments, key: str) -> CallToolResult:
         """A repeat of a write that was accepted: the order as it is now, and never a second one.
 
         The engine is asked, not told: if it has lost its journal, sending again could make a second order.
         """
-        found = await call.ask(
-            messages.OrderStatus(account=call.account, client_order_id=key),
-            OrderAnswer,
-            allow=(Reason.UNKNOWN_ORDER,),
-        )
+        self._append(spec, self._call_row(spec, call, arguments))
+        request = messages.OrderStatus(account=call.account, client_order_id=key)
+        found = await call.ask(request, OrderAnswer, allow=(Reason.UNKNOWN_ORDER,))
         if not found.ok or found.order is None:
             raise RefusalError(
                 "IDEMPOTENCY_CONFLICT",
                 f"{key} was accepted earlier, but the engine no longer holds it; for a new order use a new id",
                 verify_with="get_order_status",
             )
-        return ReplyAnswer(ok=True, epoch=found.epoch, time_ns=found.time_ns, outcome="replayed", order=found.order)
+        answer = ReplyAnswer(ok=True, epoch=found.epoch, time_ns=found.time_ns, outcome="replayed", order=found.order)
+        return await self._conclude(spec, call, Write(request), answer)
 
-    async def _send(self, spec: ToolSpec, call: Call, write: Write, key: str) -> ReplyAnswer:
-        remaining_s = call.remaining_s()
-        if remaining_s <= 0:
-            self._settle(spec, call, key, "not_sent", "DEADLINE_EXCEEDED", {})
-            raise RefusalError(
-                "DEADLINE_EXCEEDED", "the time for this call was used up before the write", recorded=True
-            )
+    async def _send(self, spec: ToolSpec, call: Call, write: Write, key: str, repeat: bool) -> ReplyAnswer:
+        """Send a write once and record what became of it. `repeat`: an earlier attempt of this id has no outcome."""
+        status: Status
         try:
+            remaining_s = call.remaining_s()
+            if remaining_s <= 0:
+                raise NotSentError("the time for this call was used up before the write")
             answer = await self._bridge.engine.ask(write.request, ReplyAnswer, remaining_s)
         except NotSentError as error:
-            self._settle(spec, call, key, "not_sent", "ENGINE_UNAVAILABLE", {"error": str(error)})
+            # This attempt was not sent; an earlier one may have been, and then the id stays claimed.
+            status = "unknown" if repeat else "not_sent"
+            self._settle(spec, call, key, status, "ENGINE_UNAVAILABLE", {"error": str(error)})
             raise RefusalError(
-                "ENGINE_UNAVAILABLE", f"{error}; nothing was sent", retry_after_ms=500, recorded=True
+                "ENGINE_UNAVAILABLE",
+                f"{error}; nothing was sent" + ("; an earlier attempt may have been" if repeat else ""),
+                outcome="unknown" if repeat else "not_sent",
+                verify_with=spec.verify_with if repeat else None,
+                retry_after_ms=500,
+                recorded=True,
             ) from error
         except NoAnswerError as error:
             fault = _unknown(spec, key, str(error))
@@ -259,12 +266,17 @@ class Guard:
             "checks_failed": [msgspec.to_builtins(check) for check in answer.checks if not check.passed],
         }
         known = answer.ok and answer.outcome in ("accepted", "replayed")
-        status: Status = "accepted" if known else "refused"
+        status = "accepted" if known else "refused"
+        if repeat and answer.reason == Reason.RECOVERING:
+            status = "unknown"  # the engine cannot yet tell whether it holds the first attempt
         if answer.reason == Reason.TIMEOUT or (answer.ok and answer.outcome not in ("accepted", "replayed", "refused")):
             status = "unknown"
         self._settle(spec, call, key, status, "" if known else code_for_reason(answer.reason), body)
         if status == "unknown":
-            fault = _unknown(spec, key, "the engine had no answer in time")
+            why = (
+                "the engine is recovering" if answer.reason == Reason.RECOVERING else "the engine had no answer in time"
+            )
+            fault = _unknown(spec, key, why)
             fault.recorded = True
             raise fault
         return answer
@@ -311,6 +323,9 @@ class Guard:
         return fault
 
     # ---- rows ----
+
+    def _call_row(self, spec: ToolSpec, call: Call, arguments: Arguments) -> AuditRow:
+        return self._row("call", spec, call, "", {"arguments": arguments.model_dump(exclude_defaults=True)})
 
     def _row(self, phase: str, spec: ToolSpec, call: Call, code: str, body: dict[str, Any]) -> AuditRow:
         who = call.principal

@@ -202,11 +202,15 @@ class Ledger:
             return Reservation("new", request, "open", now)
 
     def settle(self, row: AuditRow, client_order_id: str, status: Status) -> None:
-        """Write the outcome row and the reservation's new status. What was accepted once stays accepted."""
+        """Write the outcome row and the reservation's new status.
+
+        What was accepted once stays accepted, and what may have been sent is not called unsent again.
+        """
         with self._transaction() as db:
             self._append(db, row)
             db.execute(
-                "UPDATE reservation SET status = ? WHERE account = ? AND client_order_id = ? AND status != 'accepted'",
+                "UPDATE reservation SET status = ?1 WHERE account = ?2 AND client_order_id = ?3 "
+                "AND status != 'accepted' AND NOT (status = 'unknown' AND ?1 = 'not_sent')",
                 (status, row.account, client_order_id),
             )
 

@@ -1,6 +1,6 @@
 """How often a key may call: moving windows per key, in memory, one for all calls and one for new risk.
 
-Cancels, status questions after a write, and kill switches are never counted against the order window.
+The guard asks it for what can cost something; cancels and kill switches it never counts.
 """
 
 from __future__ import annotations

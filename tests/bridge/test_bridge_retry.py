@@ -246,3 +246,45 @@ async def test_bridge_never_repeats_a_write(place: Path) -> None:
             assert (await refuse(client, tool, **arguments))["code"] == "OUTCOME_UNKNOWN"
         for op in WRITES_OP.values():
             assert engine.count(op) == 1
+
+
+async def test_an_unsent_repeat_does_not_free_an_id_in_doubt(place: Path) -> None:
+    settings = quick(place)
+    async with Bridge(settings) as bridge, Client(build_server(bridge, await with_key(bridge))) as client:
+        async with FakeEngine(settings.command_endpoint()) as engine:
+            engine.lose.add("submit")
+            assert (await refuse(client, "submit_order", **ORDER, client_order_id="u-1"))["outcome"] == "unknown"
+            held = dict(engine.orders), dict(engine.contents)
+        # The engine is gone: this attempt is certainly not sent, the first one perhaps was.
+        error = await refuse(client, "submit_order", **ORDER, client_order_id="u-1")
+        assert error["outcome"] == "unknown"
+        assert error["verify_with"] == "get_order_status"
+        error = await refuse(client, "submit_order", **ORDER | {"quantity": "1"}, client_order_id="u-1")
+        assert error["code"] == "IDEMPOTENCY_CONFLICT"
+        async with FakeEngine(settings.command_endpoint(), epoch=2) as engine:
+            engine.orders, engine.contents = held
+            # First it recovers, which proves nothing; then it knows.
+            engine.refuse["submit"] = (int(Reason.RECOVERING), [])
+            message = ""
+            for _ in range(50):
+                error = await refuse(client, "submit_order", **ORDER, client_order_id="u-1")
+                assert error["outcome"] == "unknown"
+                message = error["message"]
+                if "recovering" in message:
+                    break
+            assert "recovering" in message
+            error = await refuse(client, "submit_order", **ORDER | {"quantity": "1"}, client_order_id="u-1")
+            assert error["code"] == "IDEMPOTENCY_CONFLICT"
+            engine.refuse.clear()
+            assert (await ask(client, "submit_order", **ORDER, client_order_id="u-1"))["outcome"] == "replayed"
+            assert len(engine.orders) == 1
+
+
+async def test_repeat_of_an_accepted_order_while_the_engine_is_gone(place: Path) -> None:
+    settings = quick(place)
+    async with Bridge(settings) as bridge, Client(build_server(bridge, await with_key(bridge))) as client:
+        async with FakeEngine(settings.command_endpoint()):
+            await ask(client, "submit_order", **ORDER, client_order_id="a-1")
+        error = await refuse(client, "submit_order", **ORDER, client_order_id="a-1")
+        assert error["code"] in ("ENGINE_UNAVAILABLE", "DEADLINE_EXCEEDED")
+        assert error["outcome"] == "accepted"

@@ -214,9 +214,11 @@ async def test_risk_refusal_names_the_limit(client: Client, engine: FakeEngine) 
 
 async def test_venue_rejection_is_an_error_with_the_order(client: Client, engine: FakeEngine) -> None:
     engine.state_after_submit = OrderState.REJECTED
-    error = await refuse(client, "submit_order", **ORDER, client_order_id="v-1")
-    assert (error["code"], error["outcome"]) == ("VENUE_REJECTED", "rejected")
-    assert error["order"]["state"] == "REJECTED"
+    for _ in range(2):
+        error = await refuse(client, "submit_order", **ORDER, client_order_id="v-1")
+        assert (error["code"], error["outcome"]) == ("VENUE_REJECTED", "rejected")
+        assert error["order"]["state"] == "REJECTED"
+    assert len(engine.orders) == 1
 
 
 async def test_unknown_symbol_comes_with_suggestions(client: Client) -> None:
