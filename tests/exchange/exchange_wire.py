@@ -27,18 +27,42 @@ def tag(number: int, value: bytes) -> bytes:
 
 
 def enter(
-    urn: int, side: str = "B", quantity: int = 100, symbol: str = "ONE", price_e4: int = 100_000, tif: str = "0",
-    display: str = "Y", client_id: str = "order", tags: bytes = b"",
+    urn: int,
+    side: str = "B",
+    quantity: int = 100,
+    symbol: str = "ONE",
+    price_e4: int = 100_000,
+    tif: str = "0",
+    display: str = "Y",
+    client_id: str = "order",
+    tags: bytes = b"",
 ) -> bytes:
     fixed = struct.pack(
-        ">cIcI8sQccccc14s", b"O", urn, side.encode(), quantity, alpha(symbol, 8), price_e4, tif.encode(), display.encode(),
-        b"P", b"N", b"N", alpha(client_id, 14),
+        ">cIcI8sQccccc14s",
+        b"O",
+        urn,
+        side.encode(),
+        quantity,
+        alpha(symbol, 8),
+        price_e4,
+        tif.encode(),
+        display.encode(),
+        b"P",
+        b"N",
+        b"N",
+        alpha(client_id, 14),
     )
     return fixed + struct.pack(">H", len(tags)) + tags
 
 
 def replace(
-    orig: int, urn: int, quantity: int, price_e4: int, tif: str = "0", display: str = "Y", client_id: str = "replaced",
+    orig: int,
+    urn: int,
+    quantity: int,
+    price_e4: int,
+    tif: str = "0",
+    display: str = "Y",
+    client_id: str = "replaced",
     tags: bytes = b"",
 ) -> bytes:
     fixed = struct.pack(
@@ -71,7 +95,9 @@ def soup(kind: bytes, payload: bytes = b"") -> bytes:
 
 
 def login_packet(user: str, password: str, session: str = "", sequence: int = 1) -> bytes:
-    return soup(b"L", alpha(user, 6) + alpha(password, 10) + session.rjust(10).encode() + str(sequence).rjust(20).encode())
+    return soup(
+        b"L", alpha(user, 6) + alpha(password, 10) + session.rjust(10).encode() + str(sequence).rjust(20).encode()
+    )
 
 
 class SoupClient:
@@ -219,8 +245,15 @@ class Bench:
     """The C matching core without a network; outputs come back as (stream, account, bytes)."""
 
     def __init__(
-        self, symbols: list[str], accounts: list[tuple[str, str]], *, flow_seed: int | None = None, max_orders: int = 5000,
-        orders_per_symbol: int = 40, first_number: int = 1, max_symbols: int = 0,
+        self,
+        symbols: list[str],
+        accounts: list[tuple[str, str]],
+        *,
+        flow_seed: int | None = None,
+        max_orders: int = 5000,
+        orders_per_symbol: int = 40,
+        first_number: int = 1,
+        max_symbols: int = 0,
     ) -> None:
         rows = ffi.new("struct fp_match_symbol[]", max(len(symbols), 1))
         for index, name in enumerate(symbols):
@@ -232,14 +265,22 @@ class Bench:
         config = ffi.new(
             "struct fp_match_config *",
             {
-                "symbols": rows, "accounts": owners, "max_orders": max_orders, "max_levels": max_orders,
-                "symbol_count": len(symbols), "max_symbols": max(max_symbols, len(symbols), 1), "account_count": len(accounts),
-                "first_ref": first_number, "first_match": first_number,
+                "symbols": rows,
+                "accounts": owners,
+                "max_orders": max_orders,
+                "max_levels": max_orders,
+                "symbol_count": len(symbols),
+                "max_symbols": max(max_symbols, len(symbols), 1),
+                "account_count": len(accounts),
+                "first_ref": first_number,
+                "first_match": first_number,
             },
         )
         flow: Any = ffi.NULL
         if flow_seed is not None:
-            flow = ffi.new("struct fp_flow_config *", {"seed": flow_seed, "orders_per_symbol": orders_per_symbol, "drift_bps": 30})
+            flow = ffi.new(
+                "struct fp_flow_config *", {"seed": flow_seed, "orders_per_symbol": orders_per_symbol, "drift_bps": 30}
+            )
         lab = lib.fp_lab_open(config, flow)
         assert lab != ffi.NULL
         self.lab = ffi.gc(lab, lib.fp_lab_close)
@@ -292,9 +333,18 @@ BOB = UserConfig("bob", "hunter", firm="FRMB")
 def still_venue(**overrides: Any) -> VenueConfig:
     """Two symbols, two users, no background flow, short timers; fields overridden."""
     settings: dict[str, Any] = {
-        "name": "still", "users": (ALICE, BOB), "symbols": (SymbolConfig("ONE", "10"), SymbolConfig("TWO", "20")),
-        "session": "TESTDAY1", "flow": False, "messages_per_s": 0, "max_orders": 1000, "max_levels": 1000,
-        "feed_store_mb": 16, "user_store_mb": 4, "feed_a": FeedLine("239.192.43.1"), "feed_b": FeedLine("239.192.43.2"),
+        "name": "still",
+        "users": (ALICE, BOB),
+        "symbols": (SymbolConfig("ONE", "10"), SymbolConfig("TWO", "20")),
+        "session": "TESTDAY1",
+        "flow": False,
+        "messages_per_s": 0,
+        "max_orders": 1000,
+        "max_levels": 1000,
+        "feed_store_mb": 16,
+        "user_store_mb": 4,
+        "feed_a": FeedLine("239.192.43.1"),
+        "feed_b": FeedLine("239.192.43.2"),
     }
     return VenueConfig(**{**settings, **overrides})
 

@@ -96,7 +96,9 @@ class NaiveExchange:
             else:
                 self.out.append(("F", "E", old.ref, shares, self.matches))
             if old.account >= 0:
-                self.out.append((old.account, "E", old.urn, shares, old.price, "J" if old.hidden else "A", self.matches))
+                self.out.append(
+                    (old.account, "E", old.urn, shares, old.price, "J" if old.hidden else "A", self.matches)
+                )
             if new.account >= 0:
                 self.out.append((new.account, "E", new.urn, shares, old.price, "R", self.matches))
 
@@ -130,7 +132,9 @@ class NaiveExchange:
     def _find(self, account: int, urn: int) -> Order | None:
         return next((o for o in self.book if o.account == account and o.urn == urn), None)
 
-    def enter(self, account: int, urn: int, side: str, quantity: int, symbol: int, price: int, tif: str, display: str) -> None:
+    def enter(
+        self, account: int, urn: int, side: str, quantity: int, symbol: int, price: int, tif: str, display: str
+    ) -> None:
         if urn <= self.last[account]:
             return
         self.last[account] = urn
@@ -155,7 +159,18 @@ class NaiveExchange:
             self.out.append((account, "J", urn, reason))
             return
         firm, mode = self.accounts[account]
-        order = Order(self._ref(), account, urn, symbol, side, quantity, price, display == "N", firm if display == "A" else "", self_match=mode)
+        order = Order(
+            self._ref(),
+            account,
+            urn,
+            symbol,
+            side,
+            quantity,
+            price,
+            display == "N",
+            firm if display == "A" else "",
+            self_match=mode,
+        )
         immediate, limit = tif == "3" or price in MARKETS, self._limit(order, price)
         dead = immediate and not self._contra(order, limit)
         self.out.append((account, "A", urn, side, quantity, price, order.ref, "D" if dead else "L"))

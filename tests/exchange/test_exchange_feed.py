@@ -109,7 +109,10 @@ def test_bad_rerequests_are_counted_and_unanswered() -> None:
 
 
 def test_rerequest_rate_is_bounded() -> None:
-    with Exchange(wire.still_venue(rerequests_per_s=10)) as venue, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+    with (
+        Exchange(wire.still_venue(rerequests_per_s=10)) as venue,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock,
+    ):
         sock.settimeout(0.3)
         for _ in range(200):
             sock.sendto(struct.pack(">10sQH", SESSION, 1, 1), venue.rerequest_address)

@@ -45,8 +45,22 @@ def test_every_build_gives_the_same_bytes(build: str, tmp_path: Path) -> None:
     sources = [f"sim/exchange/{n}.c" for n in ("lab", "flow", "tape", "matching", "entry", "rerun", "emit", "ladder")]
     sources += [f"fastpath/core/wire/{n}.c" for n in ("layout", "itch", "ouch")]
     binary = tmp_path / "flow_stream"
-    command = ["gcc", "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", *BUILDS[build], "-I", ".", "-I", "fastpath/core"]
-    subprocess.run([*command, "tests/exchange/flow_stream.c", *sources, "-o", str(binary)], check=True, cwd=ROOT, timeout=200)
+    command = [
+        "gcc",
+        "-std=c11",
+        "-D_GNU_SOURCE",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        *BUILDS[build],
+        "-I",
+        ".",
+        "-I",
+        "fastpath/core",
+    ]
+    subprocess.run(
+        [*command, "tests/exchange/flow_stream.c", *sources, "-o", str(binary)], check=True, cwd=ROOT, timeout=200
+    )
     ran = subprocess.run([str(binary), "7", str(STEPS)], check=True, capture_output=True, timeout=200)
     assert hashlib.sha256(ran.stdout).hexdigest() == hashlib.sha256(bench_stream(7, STEPS)).hexdigest()
 

@@ -96,7 +96,11 @@ def test_second_login_is_refused_and_the_first_lives_on(venue: Exchange) -> None
 
 
 def test_second_login_takes_over_when_told_so() -> None:
-    with Exchange(wire.still_venue(kick_on_duplicate=True)) as venue, logged_in(venue) as first, logged_in(venue) as second:
+    with (
+        Exchange(wire.still_venue(kick_on_duplicate=True)) as venue,
+        logged_in(venue) as first,
+        logged_in(venue) as second,
+    ):
         assert first.rest()[-1][0] == b"+"
         second.messages(1)
         second.ouch(wire.enter(1))
@@ -177,7 +181,11 @@ def test_bad_bytes_before_login(venue: Exchange, data: bytes, counter: str) -> N
 
 @pytest.mark.parametrize(
     ("data", "counter"),
-    [(b"\0\0", "zero_length"), (wire.login_packet("alice", "secret"), "out_of_order"), (wire.soup(b"O", b"x"), "wrong_length")],
+    [
+        (b"\0\0", "zero_length"),
+        (wire.login_packet("alice", "secret"), "out_of_order"),
+        (wire.soup(b"O", b"x"), "wrong_length"),
+    ],
 )
 def test_bad_bytes_after_login(venue: Exchange, data: bytes, counter: str) -> None:
     with logged_in(venue) as client:
@@ -218,7 +226,12 @@ def test_random_garbage(venue: Exchange) -> None:
 
 
 def test_a_session_byte_by_byte(venue: Exchange) -> None:
-    data = wire.login_packet("alice", "secret") + wire.soup(b"U", wire.enter(1)) + wire.soup(b"U", wire.cancel(1)) + wire.soup(b"O")
+    data = (
+        wire.login_packet("alice", "secret")
+        + wire.soup(b"U", wire.enter(1))
+        + wire.soup(b"U", wire.cancel(1))
+        + wire.soup(b"O")
+    )
     with wire.SoupClient(venue.order_address) as client:
         for byte in data:
             client.send(bytes([byte]))
@@ -359,7 +372,11 @@ def test_cancel_on_disconnect() -> None:
 
 def test_login_timeout_and_idle_timeout() -> None:
     with Exchange(wire.still_venue(login_timeout_ms=300, idle_timeout_ms=1200)) as venue:
-        with wire.SoupClient(venue.order_address) as silent, logged_in(venue) as idle, logged_in(venue, "bob", "hunter") as alive:
+        with (
+            wire.SoupClient(venue.order_address) as silent,
+            logged_in(venue) as idle,
+            logged_in(venue, "bob", "hunter") as alive,
+        ):
             assert silent.rest() == [(b"+", b"no login")]
             ends = time.monotonic() + 2.0
             while time.monotonic() < ends:

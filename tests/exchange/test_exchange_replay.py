@@ -89,7 +89,12 @@ def test_ritch_file_by_type_lengths() -> None:
     out = [untimed(m) for m in bench.feed()]
     stats = bench.stats()
     assert stats["replay_system_events"] == sum(m[:1] == b"S" for m in source)
-    refused = stats["replay_unknown_ref"] + stats["replay_bad_field"] + stats["replay_duplicate_ref"] + stats["replay_symbol_clash"]
+    refused = (
+        stats["replay_unknown_ref"]
+        + stats["replay_bad_field"]
+        + stats["replay_duplicate_ref"]
+        + stats["replay_symbol_clash"]
+    )
     if refused == 0:
         assert out == wanted
     else:  # made-up data: what cannot be applied is counted one by one and never published
