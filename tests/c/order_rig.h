@@ -230,7 +230,7 @@ RIG void venue_feed(struct test_venue *v, const uint8_t *bytes, size_t length) {
     size_t at = 0;
     memcpy(v->in + v->in_length, bytes, length);
     v->in_length += length;
-    for (;;) {
+    while (v->soup.state == FP_SOUP_DOWN || v->soup.state == FP_SOUP_LIVE) {
         int taken = fp_soup_server_receive(&v->soup, 0, v->in + at, v->in_length - at, &event);
         CHECK(taken >= 0);
         if (taken <= 0)

@@ -1,0 +1,778 @@
+/* Losing the connection and losing the process: orders in doubt, the session's patience,
+ * what a fold refuses, a scripted day killed after every journal record, and the same
+ * day over a TCP stream cut after every byte. */
+// sources: fastpath/core/order/oms.c fastpath/core/order/table.c fastpath/core/order/position.c fastpath/core/order/risk.c
+// sources: fastpath/core/order/lifecycle.c fastpath/core/order/cancel.c fastpath/core/order/session.c fastpath/core/order/recovery.c
+// sources: fastpath/core/order/trigger.c fastpath/core/order/enter.c fastpath/core/order/audit.c
+// sources: fastpath/core/wire/soup.c fastpath/core/wire/ouch.c fastpath/core/wire/layout.c
+#include "order_rig.h"
+#include <setjmp.h>
+
+static struct rig r;
+
+/* ---- in doubt ---- */
+
+static void never_received_is_lost(void) {
+    rig_start(&r);
+    CHECK_EQ(rig_submit(&r, "a", 'B', 100, 1500000), 0);
+    rig_cut(&r, 0); /* its bytes were queued and never sent */
+    CHECK(rig_get(&r, "a").flags & FP_XF_IN_DOUBT);
+    CHECK_EQ(rig_count(&r, FP_EX_IN_DOUBT), 1);
+    CHECK_EQ(rig_position(&r).open_buy_shares, 100); /* its reservation stays while nobody knows */
+    CHECK_EQ(rig_submit(&r, "b", 'B', 100, 1500000), FP_RC_SESSION_DOWN);
+    rig_connect(&r, 0);
+    CHECK_EQ(rig_get(&r, "a").state, FP_OS_LOST);
+    CHECK_EQ(rig_count(&r, FP_EX_LOST), 1);
+    CHECK_EQ(rig_position(&r).open_buy_shares, 0);
+    CHECK_EQ(r.venues[0]->enters_seen, 0); /* and was not sent behind anybody's back */
+    CHECK_EQ(rig_submit(&r, "a", 'B', 100, 1500000), 0);
+    CHECK_EQ(r.reply.outcome, FP_OUT_REPLAYED);
+    CHECK_EQ(r.reply.order.state, FP_OS_LOST);
+    CHECK_EQ(rig_submit(&r, "a2", 'B', 100, 1500000), 0);
+    rig_pump(&r);
+    CHECK_EQ(rig_get(&r, "a2").state, FP_OS_LIVE);
+    uint64_t hash = fp_oms_state_hash(r.oms);
+    CHECK_EQ(rig_restart(&r, r.entry_count), 0);
+    CHECK(fp_oms_state_hash(r.oms) == hash);
+    CHECK_EQ(r.oms->venues[0].stats.anomalies, 0);
+    rig_end(&r);
+}
+
+static void received_but_unanswered_is_found_in_the_replay(void) {
+    for (int restart = 0; restart < 2; restart++) {
+        rig_start(&r);
+        CHECK_EQ(rig_submit(&r, "a", 'B', 100, 1500000), 0);
+        const uint8_t *bytes;
+        size_t n = fp_oms_out(r.oms, 0, &bytes);
+        venue_feed(r.venues[0], bytes, n); /* the venue has it; its answer does not reach us */
+        venue_fill(r.venues[0], rig_get(&r, "a").urn, 30, 1500000);
+        if (restart)
+            CHECK_EQ(rig_restart(&r, r.entry_count), 0);
+        else
+            rig_cut(&r, 0);
+        CHECK(rig_get(&r, "a").flags & FP_XF_IN_DOUBT);
+        rig_connect(&r, 0);
+        CHECK_EQ(rig_get(&r, "a").state, FP_OS_LIVE);
+        CHECK_EQ(rig_get(&r, "a").flags & FP_XF_IN_DOUBT, 0);
+        CHECK_EQ(rig_get(&r, "a").cum_shares, 30);
+        CHECK(rig_last(&r, FP_EX_FILL).flags & FP_XF_RECOVERED);
+        CHECK_EQ(r.venues[0]->enters_seen, 1);
+        CHECK_EQ(r.oms->venues[0].stats.anomalies, 0);
+        rig_end(&r);
+    }
+}
+
+static void consumed_but_never_answered_stays_in_doubt(void) {
+    rig_start(&r);
+    r.venues[0]->quiet = 1;
+    CHECK_EQ(rig_submit(&r, "a", 'B', 100, 1500000), 0);
+    rig_pump(&r);
+    r.venues[0]->quiet = 0;
+    rig_cut(&r, 0);
+    rig_connect(&r, 0); /* the venue's next number is behind it, but its answer is nowhere */
+    CHECK_EQ(rig_get(&r, "a").state, FP_OS_SENT);
+    CHECK(rig_get(&r, "a").flags & FP_XF_IN_DOUBT);
+    CHECK(rig_get(&r, "a").flags & FP_XF_ANOMALY);
+    CHECK_EQ(rig_position(&r).open_buy_shares, 100);
+    venue_accept(r.venues[0], venue_find(r.venues[0], 1), 'L'); /* late, but it comes */
+    rig_pump(&r);
+    CHECK_EQ(rig_get(&r, "a").state, FP_OS_LIVE);
+    rig_end(&r);
+}
+
+static void lost_and_found(void) {
+    rig_start(&r);
+    CHECK_EQ(rig_submit(&r, "a", 'B', 100, 1500000), 0);
+    rig_cut(&r, 0);
+    rig_connect(&r, 0);
+    CHECK_EQ(rig_get(&r, "a").state, FP_OS_LOST);
+    struct venue_order ghost = {.urn = rig_get(&r, "a").urn, .leaves = 100, .total = 100, .price_e4 = 1500000, .side = 'B', .tif = '0'};
+    memcpy(ghost.symbol, RIG_SYMBOLS[0], 8);
+    fp_clordid_put(rig_get(&r, "a").order_id, ghost.cl_ord_id);
+    venue_accept(r.venues[0], &ghost, 'L'); /* a venue that said it never had it: believed, and an alarm */
+    rig_pump(&r);
+    CHECK_EQ(rig_get(&r, "a").state, FP_OS_LIVE);
+    CHECK_EQ(rig_get(&r, "a").leaves, 100);
+    CHECK_EQ(r.oms->venues[0].stats.anomalies, 1);
+    rig_end(&r);
+}
+
+static void replaces_in_doubt(void) {
+    /* never received: the original stays */
+    rig_start(&r);
+    CHECK_EQ(rig_submit(&r, "a", 'B', 100, 1500000), 0);
+    rig_pump(&r);
+    CHECK_EQ(rig_replace(&r, "a", "b", 200, 1499900), 0);
+    rig_cut(&r, 0);
+    rig_connect(&r, 0);
+    CHECK_EQ(rig_get(&r, "a").state, FP_OS_LIVE);
+    CHECK_EQ(rig_get(&r, "a").flags & FP_XF_REPLACE_PENDING, 0);
+    CHECK_EQ(rig_get(&r, "b").state, FP_OS_LOST);
+    CHECK_EQ(rig_position(&r).open_buy_shares, 100);
+    /* received after the original had traded away: ignored, no number consumed */
+    venue_fill(r.venues[0], 1, 100, 1500000);
+    CHECK_EQ(rig_replace(&r, "a", "c", 200, 1499900), 0);
+    const uint8_t *bytes;
+    size_t n = fp_oms_out(r.oms, 0, &bytes);
+    venue_feed(r.venues[0], bytes, n);
+    rig_cut(&r, 0);
+    rig_connect(&r, 0);
+    CHECK_EQ(rig_get(&r, "a").state, FP_OS_FILLED);
+    CHECK_EQ(rig_get(&r, "c").state, FP_OS_LOST);
+    /* received and done, the answer lost */
+    CHECK_EQ(rig_submit(&r, "d", 'B', 100, 1500000), 0);
+    rig_pump(&r);
+    CHECK_EQ(rig_replace(&r, "d", "e", 200, 1499900), 0);
+    n = fp_oms_out(r.oms, 0, &bytes);
+    venue_feed(r.venues[0], bytes, n);
+    CHECK_EQ(rig_restart(&r, r.entry_count), 0);
+    rig_connect(&r, 0);
+    CHECK_EQ(rig_get(&r, "d").state, FP_OS_REPLACED);
+    CHECK_EQ(rig_get(&r, "e").state, FP_OS_LIVE);
+    CHECK_EQ(r.oms->venues[0].stats.anomalies, 0);
+    rig_end(&r);
+}
+
+static void answers_to_old_questions_are_not_ours(void) {
+    rig_begin(&r);
+    rig_oms(&r, 64);
+    CHECK_EQ(fp_oms_fold_done(r.oms, r.now), 0);
+    /* the first connection asks, the venue answers, the answer is lost */
+    venue_connect(r.venues[0]);
+    fp_oms_connected(r.oms, 0, r.now);
+    const uint8_t *bytes;
+    size_t n = fp_oms_out(r.oms, 0, &bytes);
+    venue_feed(r.venues[0], bytes, n);
+    fp_oms_sent(r.oms, 0, n, r.now);
+    CHECK_EQ(fp_oms_receive(r.oms, 0, r.venues[0]->out, FP_SOUP_LOGIN_ACCEPTED_LEN, r.now), FP_SOUP_LOGIN_ACCEPTED_LEN);
+    n = fp_oms_out(r.oms, 0, &bytes);
+    venue_feed(r.venues[0], bytes, n);
+    CHECK_EQ(r.venues[0]->log_count, 1);
+    rig_cut(&r, 0);
+    /* the second gets that one replayed; its own question stays open */
+    r.venues[0]->mute_queries = 1;
+    r.now += 1000000000;
+    venue_connect(r.venues[0]);
+    fp_oms_connected(r.oms, 0, r.now);
+    rig_pump(&r);
+    CHECK_EQ(r.oms->venues[0].state, FP_VS_REPLAYING);
+    CHECK_EQ(rig_submit(&r, "a", 'B', 100, 1500000), FP_RC_RECOVERING);
+    rig_cut(&r, 0);
+    CHECK_EQ(rig_restart(&r, r.entry_count), 0);
+    r.venues[0]->mute_queries = 0;
+    rig_connect(&r, 0);
+    CHECK_EQ(r.oms->venues[0].state, FP_VS_LIVE);
+    CHECK_EQ(rig_submit(&r, "a", 'B', 100, 1500000), 0);
+    rig_end(&r);
+}
+
+/* ---- the session's patience ---- */
+
+static void reconnects_with_growing_patience(void) {
+    rig_start(&r);
+    static const uint64_t waits_ms[] = {100, 200, 400, 800, 1600, 2000, 2000};
+    for (size_t i = 0; i < sizeof waits_ms / sizeof *waits_ms; i++) {
+        fp_oms_disconnected(r.oms, 0, r.now);
+        r.venues[0]->connected = 0;
+        CHECK_EQ(fp_oms_wants_connection(r.oms, 0, r.now + waits_ms[i] * 1000000 - 1), 0);
+        CHECK_EQ(fp_oms_wants_connection(r.oms, 0, r.now + waits_ms[i] * 1000000), 1);
+        r.now += waits_ms[i] * 1000000;
+    }
+    rig_connect(&r, 0);
+    CHECK_EQ(fp_oms_wants_connection(r.oms, 0, r.now), 0);
+    fp_oms_disconnected(r.oms, 0, r.now);
+    CHECK_EQ(fp_oms_wants_connection(r.oms, 0, r.now + 100000000), 1); /* success makes it eager again */
+    rig_end(&r);
+}
+
+static void wrong_logins(void) {
+    struct fp_order_stats stats;
+    rig_begin(&r);
+    rig_oms(&r, 16);
+    CHECK_EQ(fp_oms_fold_done(r.oms, r.now), 0);
+    r.venues[0]->reject_login = 'A';
+    venue_connect(r.venues[0]);
+    fp_oms_connected(r.oms, 0, r.now);
+    rig_pump(&r);
+    fp_oms_stats(r.oms, 0, &stats);
+    CHECK_EQ(stats.login_rejects, 1);
+    CHECK_EQ(stats.session_state, FP_VS_REFUSED);
+    CHECK_EQ(fp_oms_wants_connection(r.oms, 0, r.now + 3600000000000ull), 0); /* it will not become right by hammering */
+    r.venues[1]->reject_login = 'S';
+    venue_connect(r.venues[1]);
+    fp_oms_connected(r.oms, 1, r.now);
+    rig_pump(&r);
+    fp_oms_stats(r.oms, 1, &stats);
+    CHECK_EQ(stats.session_state, FP_VS_DOWN);
+    CHECK_EQ(fp_oms_wants_connection(r.oms, 1, r.now + 1900000000), 0);
+    r.venues[1]->reject_login = 0;
+    r.now += 2000000000;
+    rig_connect(&r, 1);
+    CHECK_EQ(r.oms->venues[1].state, FP_VS_LIVE);
+    /* a venue that comes back with another session's name is not trusted */
+    rig_cut(&r, 1);
+    memcpy(r.venues[1]->session, "OTHER     ", 10);
+    r.now += 2000000000;
+    venue_connect(r.venues[1]);
+    fp_oms_connected(r.oms, 1, r.now);
+    rig_pump(&r);
+    CHECK_EQ(r.oms->venues[1].state, FP_VS_DOWN);
+    rig_end(&r);
+}
+
+static void heartbeats_and_silence(void) {
+    rig_start(&r);
+    const uint8_t *bytes;
+    uint64_t start = r.now;
+    CHECK_EQ(fp_oms_timer(r.oms, start + 1000000), 0);
+    CHECK_EQ(fp_oms_out(r.oms, 0, &bytes), 0);
+    CHECK_EQ(fp_oms_timer(r.oms, start + 1100000000), 0);
+    CHECK_EQ(fp_oms_out(r.oms, 0, &bytes), 3);
+    CHECK_MEM(bytes, "\0\1R", 3);
+    unsigned entries = r.entry_count;
+    r.now = start + 1100000000;
+    rig_pump(&r);
+    CHECK_EQ(r.entry_count, entries); /* heartbeats are not journaled */
+    CHECK_EQ(fp_oms_timer(r.oms, start + 16000000000ull), 3); /* both dead */
+    rig_end(&r);
+}
+
+static void logout(void) {
+    rig_start(&r);
+    const uint8_t *bytes;
+    fp_oms_logout(r.oms, r.now);
+    CHECK_EQ(fp_oms_out(r.oms, 0, &bytes), 3);
+    CHECK_MEM(bytes, "\0\1O", 3);
+    CHECK_EQ(rig_submit(&r, "a", 'B', 100, 1500000), FP_RC_SESSION_DOWN);
+    fp_oms_disconnected(r.oms, 0, r.now);
+    CHECK_EQ(fp_oms_wants_connection(r.oms, 0, r.now + 10000000000ull), 0);
+    rig_end(&r);
+}
+
+static void garbage_from_the_venue_closes_the_connection(void) {
+    rig_start(&r);
+    static const uint8_t zero[] = {0, 0}, huge[] = {0xFF, 0xFF}, early[] = {0, 2, 'J', 'A'}, odd[] = {0, 1, '?'}, empty[] = {0, 1, 'S'};
+    CHECK_EQ(fp_oms_receive(r.oms, 0, odd, sizeof odd, r.now), 3); /* an unknown packet is skipped by its length */
+    CHECK_EQ(fp_oms_receive(r.oms, 0, empty, sizeof empty, r.now), 3); /* a message of no bytes keeps its number */
+    CHECK_EQ(fp_oms_receive(r.oms, 0, zero, sizeof zero, r.now), FP_E_BAD_LENGTH);
+    fp_oms_disconnected(r.oms, 0, r.now);
+    struct fp_order_stats stats;
+    fp_oms_stats(r.oms, 0, &stats);
+    CHECK_EQ(stats.soup_bad_length, 1);
+    CHECK_EQ(stats.soup_unknown_type, 1);
+    CHECK_EQ(stats.ouch_bad_length, 1);
+    CHECK_EQ(fp_oms_receive(r.oms, 1, huge, sizeof huge, r.now), FP_E_BAD_LENGTH);
+    rig_end(&r);
+    rig_start(&r);
+    CHECK(fp_oms_receive(r.oms, 0, early, sizeof early, r.now) < 0);
+    /* OUCH that does not decode: counted, numbered, survived */
+    static const uint8_t unknown[] = {0, 3, 'S', '?', 'x'}, cut[] = {0, 4, 'S', 'E', 1, 2};
+    CHECK_EQ(fp_oms_receive(r.oms, 1, unknown, sizeof unknown, r.now), sizeof unknown);
+    CHECK_EQ(fp_oms_receive(r.oms, 1, cut, sizeof cut, r.now), sizeof cut);
+    fp_oms_stats(r.oms, 1, &stats);
+    CHECK_EQ(stats.ouch_unknown_type, 1);
+    CHECK_EQ(stats.ouch_bad_length, 1);
+    CHECK_EQ(stats.next_sequence, 4);
+    CHECK_EQ(rig_restart(&r, r.entry_count), 0);
+    CHECK_EQ(r.oms->venues[1].next_sequence, 4);
+    rig_end(&r);
+}
+
+/* ---- what a fold refuses ---- */
+
+static int fold_with(unsigned at, uint16_t type, const void *body, uint32_t length, int instead) {
+    struct fp_journal_entry e;
+    int rc = 0;
+    struct fp_oms *keep = r.oms;
+    rig_oms(&r, 64);
+    for (unsigned i = 0; i < r.entry_count && rc == 0; i++) {
+        e = (struct fp_journal_entry){i + 1, r.journal[i].time_ns, r.journal[i].length, r.journal[i].type, r.journal[i].venue, r.journal[i].body};
+        if (i == at) {
+            struct fp_journal_entry bad = {i + 1, e.time_ns, length, type, 0, body};
+            rc = fp_oms_fold(r.oms, &bad);
+            if (instead)
+                continue;
+        }
+        if (rc == 0)
+            rc = fp_oms_fold(r.oms, &e);
+    }
+    CHECK_EQ(fp_oms_validate(r.oms), 0);
+    free(r.oms);
+    r.oms = keep;
+    return rc;
+}
+
+static void folds_refuse_what_cannot_be(void) {
+    rig_start(&r);
+    CHECK_EQ(rig_submit(&r, "a", 'B', 100, 1500000), 0);
+    rig_pump(&r);
+    unsigned end = r.entry_count - 1, bytes_at = 0;
+    for (unsigned i = 0; i < r.entry_count; i++)
+        if (r.journal[i].type == FP_JR_BYTES_OUT && r.journal[i].body[0] == 'O')
+            bytes_at = i;
+    CHECK_EQ(fold_with(end, FP_JR_LIMITS, "x", 1, 0), 0);
+    CHECK_EQ(fold_with(end, FP_JR_STOP, "", 0, 0), 0);
+    for (int type = 0; type < 300; type += type == 20 ? 200 : 1) {
+        if (type == FP_JR_LIMITS || type == FP_JR_STOP)
+            continue;
+        CHECK_EQ(fold_with(end, (uint16_t)type, "xyz", 3, 0), FP_E_CORRUPT);
+        CHECK_EQ(fold_with(end, (uint16_t)type, "", 0, 0), FP_E_CORRUPT);
+    }
+    /* bytes twice, bytes without a decision */
+    CHECK_EQ(fold_with(bytes_at, FP_JR_BYTES_OUT, r.journal[bytes_at].body, r.journal[bytes_at].length, 0), FP_E_CORRUPT);
+    CHECK_EQ(fold_with(bytes_at - 1, FP_JR_LIMITS, "", 0, 1), FP_E_CORRUPT);
+    CHECK_EQ(fold_with(bytes_at - 2, FP_JR_LIMITS, "", 0, 1), FP_E_CORRUPT);
+    /* a message missing from the middle */
+    uint8_t late[12] = {9};
+    CHECK_EQ(fold_with(end, FP_JR_SEQUENCED_IN, late, 12, 0), FP_E_CORRUPT);
+    /* an epoch that has been */
+    CHECK_EQ(fold_with(end, FP_JR_START, r.journal[0].body, r.journal[0].length, 0), FP_E_CORRUPT);
+    /* another configuration: more names are fine, other names are not */
+    r.config.agent_count = 4;
+    strcpy(r.config.agents[3].name, "fourth");
+    CHECK_EQ(fold_with(end, FP_JR_STOP, "", 0, 0), 0);
+    strcpy(r.config.accounts[1].name, "gamma");
+    CHECK_EQ(fold_with(end, FP_JR_STOP, "", 0, 0), FP_E_BAD_CONFIG);
+    strcpy(r.config.accounts[1].name, "beta");
+    r.config.agent_count = 2;
+    CHECK_EQ(fold_with(end, FP_JR_STOP, "", 0, 0), FP_E_BAD_CONFIG);
+    rig_end(&r);
+}
+
+static void epochs_rise(void) {
+    rig_start(&r);
+    CHECK_EQ(fp_oms_epoch(r.oms), 1);
+    CHECK_EQ(rig_restart(&r, r.entry_count), 0);
+    CHECK_EQ(fp_oms_epoch(r.oms), 2);
+    CHECK_EQ(fp_oms_last_epoch(r.oms), 1);
+    rig_connect(&r, 0);
+    CHECK_EQ(rig_submit(&r, "a", 'B', 100, 1500000), 0);
+    CHECK_EQ(r.reply.order.order_id, (uint64_t)2 << 48 | 1);
+    rig_end(&r);
+}
+
+static void a_restart_tells_every_order_once(void) {
+    rig_start(&r);
+    CHECK_EQ(rig_submit(&r, "a", 'B', 100, 1500000), 0);
+    CHECK_EQ(rig_submit(&r, "b", 'B', 100, 1500000), 0);
+    rig_pump(&r);
+    venue_fill(r.venues[0], 1, 100, 1500000);
+    rig_pump(&r);
+    CHECK_EQ(rig_restart(&r, r.entry_count), 0);
+    CHECK_EQ(r.exec_count, 2);
+    for (unsigned i = 0; i < 2; i++) {
+        CHECK(r.execs[i].flags & FP_XF_RECOVERED);
+        CHECK_EQ(r.execs[i].seq, i + 1);
+        CHECK_EQ(r.execs[i].position, 100);
+        CHECK_EQ(r.execs[i].last_shares, 0);
+    }
+    CHECK_EQ(r.execs[0].kind, FP_EX_FILL);
+    CHECK_EQ(r.execs[1].kind, FP_EX_ACCEPTED);
+    rig_end(&r);
+}
+
+/* ---- a scripted day ---- */
+
+enum act_kind { CONNECT, SUBMIT, MARKET, ARM, REPLACE, CANCEL, CANCEL_ALL, KILL, RELEASE, FILL, BREAK, REJECT_NEXT, CUT, BBO, PUMP };
+struct act {
+    enum act_kind kind;
+    const char *id, *of; /* of: what is replaced, broken */
+    char side;
+    uint32_t quantity, price_e4;
+    uint8_t venue, symbol;
+};
+
+static const struct act day[] = {
+    {.kind = CONNECT, .venue = 0}, {.kind = CONNECT, .venue = 1},
+    {.kind = SUBMIT, .id = "A", .side = 'B', .quantity = 500, .price_e4 = 1500000},
+    {.kind = SUBMIT, .id = "B", .side = 'S', .quantity = 300, .price_e4 = 1510000},
+    {.kind = PUMP},
+    {.kind = FILL, .id = "A", .quantity = 200, .price_e4 = 1500000}, {.kind = PUMP},
+    {.kind = REPLACE, .id = "A2", .of = "A", .quantity = 600, .price_e4 = 1499900}, {.kind = PUMP},
+    {.kind = FILL, .id = "A2", .quantity = 100, .price_e4 = 1499900},
+    {.kind = MARKET, .id = "C", .side = 'B', .quantity = 50, .venue = 1}, {.kind = PUMP},
+    {.kind = FILL, .id = "C", .quantity = 50, .price_e4 = 1500100}, {.kind = CANCEL, .id = "B"}, {.kind = PUMP},
+    {.kind = SUBMIT, .id = "D", .side = 'B', .quantity = 100, .price_e4 = 1490000, .venue = 1}, {.kind = PUMP},
+    {.kind = REPLACE, .id = "E", .of = "D", .quantity = 150, .price_e4 = 1490100},
+    {.kind = SUBMIT, .id = "D2", .side = 'B', .quantity = 10, .price_e4 = 1480000, .venue = 1},
+    {.kind = CANCEL, .id = "E"}, {.kind = PUMP},
+    {.kind = REJECT_NEXT}, {.kind = SUBMIT, .id = "F", .side = 'B', .quantity = 70, .price_e4 = 1490000}, {.kind = PUMP},
+    {.kind = SUBMIT, .id = "G", .side = 'S', .quantity = 60, .price_e4 = 1520000}, {.kind = PUMP},
+    {.kind = CUT}, {.kind = FILL, .id = "G", .quantity = 60, .price_e4 = 1520000}, {.kind = CONNECT, .venue = 0},
+    {.kind = BREAK, .id = "A", .quantity = 1}, {.kind = PUMP},
+    {.kind = ARM, .id = "T", .side = 'B', .quantity = 40, .price_e4 = 1501000}, {.kind = BBO, .price_e4 = 1501000}, {.kind = PUMP},
+    {.kind = SUBMIT, .id = "H", .side = 'B', .quantity = 20, .price_e4 = 3990000, .symbol = 1}, {.kind = PUMP},
+    {.kind = KILL, .symbol = 1}, {.kind = PUMP}, {.kind = RELEASE, .symbol = 1},
+    {.kind = SUBMIT, .id = "I", .side = 'B', .quantity = 30, .price_e4 = 3990000, .symbol = 1},
+    {.kind = SUBMIT, .id = "J", .side = 'S', .quantity = 30, .price_e4 = 4020000, .symbol = 1, .venue = 1}, {.kind = PUMP},
+    {.kind = FILL, .id = "J", .quantity = 10, .price_e4 = 4020000}, {.kind = CANCEL_ALL, .venue = 1}, {.kind = PUMP},
+};
+enum { ACTS = sizeof day / sizeof *day };
+
+static unsigned crash_at, step_at, aliases, out_cut, in_cut, out_seen, in_seen;
+static uint8_t done[ACTS], attempts[ACTS];
+static jmp_buf dead;
+
+static int dying_journal(void *context, uint16_t type, uint16_t venue, const void *body, size_t length, uint64_t now_ns) {
+    int rc = rig_journal(context, type, venue, body, length, now_ns);
+    if (crash_at && r.entry_count == crash_at)
+        longjmp(dead, 1); /* the process is gone; what it had queued goes with it, or has just left */
+    return rc;
+}
+
+static const char *alias(unsigned at) {
+    static char text[8][24];
+    static unsigned turn;
+    turn = (turn + 1) % 8;
+    if (attempts[at])
+        snprintf(text[turn], sizeof text[0], "%s.%u", day[at].id, attempts[at]);
+    else
+        snprintf(text[turn], sizeof text[0], "%s", day[at].id);
+    return text[turn];
+}
+
+static unsigned act_of(const char *id) {
+    for (unsigned i = 0; i < ACTS; i++)
+        if ((day[i].kind == SUBMIT || day[i].kind == MARKET || day[i].kind == ARM || day[i].kind == REPLACE) && strcmp(day[i].id, id) == 0)
+            return i;
+    return 0;
+}
+
+/* Byte by byte, with a cut where the test wants one. */
+static void slow_pump(void) {
+    static uint8_t carry[1 << 16];
+    const uint8_t *bytes;
+    for (int moved = 1; moved;) {
+        moved = 0;
+        for (uint8_t v = 0; v < 2; v++) {
+            struct test_venue *venue = r.venues[v];
+            size_t held = 0, at = 0;
+            while (venue->connected && fp_oms_out(r.oms, v, &bytes) > 0) {
+                if (v == 0 && out_cut && ++out_seen == out_cut) {
+                    rig_cut(&r, 0);
+                    return;
+                }
+                venue_feed(venue, bytes, 1);
+                fp_oms_sent(r.oms, v, 1, r.now);
+                moved = 1;
+            }
+            r.now += 1000;
+            for (; venue->connected && at < venue->out_length; at++) {
+                if (v == 0 && in_cut && ++in_seen == in_cut) {
+                    rig_cut(&r, 0);
+                    return;
+                }
+                carry[held++] = venue->out[at];
+                int taken = fp_oms_receive(r.oms, v, carry, held, r.now);
+                CHECK(taken >= 0);
+                if (taken < 0)
+                    return;
+                memmove(carry, carry + taken, held - (size_t)taken);
+                held -= (size_t)taken;
+                moved = 1;
+            }
+            CHECK_EQ(held, 0);
+            venue->out_length = 0;
+        }
+    }
+    CHECK_EQ(fp_oms_validate(r.oms), 0);
+}
+
+static void pump(void) {
+    if (out_cut || in_cut)
+        slow_pump();
+    else
+        rig_pump(&r);
+}
+
+static void connect_if_down(uint8_t v) {
+    for (int tries = 0; tries < 5 && r.oms->venues[v].state != FP_VS_LIVE; tries++) {
+        if (r.oms->venues[v].connected)
+            rig_cut(&r, v);
+        r.now += 2000000000;
+        CHECK_EQ(fp_oms_wants_connection(r.oms, v, r.now), 1);
+        venue_connect(r.venues[v]);
+        fp_oms_connected(r.oms, v, r.now);
+        pump();
+    }
+    CHECK_EQ(r.oms->venues[v].state, FP_VS_LIVE);
+    for (int w = 0; w < 2; w++)
+        for (int s = 0; s < 3; s++)
+            r.quotes[w][s].feed_heard_ns = r.quotes[w][s].rx_ns = r.now;
+}
+
+static void run_act(unsigned at) {
+    const struct act *a = &day[at];
+    struct fp_command c = rig_order(&r, "", a->side, a->quantity, a->price_e4);
+    const uint32_t urn = a->kind == FILL || a->kind == BREAK ? rig_get(&r, alias(act_of(a->id))).urn : 0;
+    struct test_venue *venue = a->id ? r.venues[rig_get(&r, alias(act_of(a->id))).venue] : r.venues[0];
+    c.venue = a->venue;
+    memcpy(c.symbol, RIG_SYMBOLS[a->symbol], 8);
+    switch (a->kind) {
+    case SUBMIT:
+    case MARKET:
+    case ARM:
+        if (rig_get(&r, alias(at)).state == FP_OS_LOST) {
+            attempts[at]++;
+            aliases++;
+        }
+        c.order_type = a->kind == MARKET ? FP_TYPE_MARKET : FP_TYPE_LIMIT;
+        if (a->kind == ARM) {
+            c.kind = FP_CMD_ARM;
+            c.condition = FP_WHEN_ASK_AT_OR_ABOVE;
+            c.trigger_e4 = a->price_e4;
+        }
+        strcpy(c.client_order_id, alias(at));
+        CHECK_EQ(rig_do(&r, &c), 0);
+        break;
+    case REPLACE:
+        if (rig_get(&r, alias(at)).state == FP_OS_LOST) {
+            attempts[at]++;
+            aliases++;
+        }
+        strcpy(c.client_order_id, alias(act_of(a->of)));
+        strcpy(c.new_client_order_id, alias(at));
+        c.kind = FP_CMD_REPLACE;
+        CHECK_EQ(rig_do(&r, &c), 0);
+        break;
+    case CANCEL:
+        strcpy(c.client_order_id, alias(act_of(a->id)));
+        c.kind = FP_CMD_CANCEL;
+        CHECK_EQ(rig_do(&r, &c), 0);
+        break;
+    case CANCEL_ALL:
+        c.kind = FP_CMD_CANCEL_ALL;
+        memset(c.symbol, 0, 8);
+        CHECK_EQ(rig_do(&r, &c), 0);
+        break;
+    case KILL:
+    case RELEASE:
+        c.kind = a->kind == KILL ? FP_CMD_KILL : FP_CMD_RELEASE;
+        c.kill_scope = FP_KILL_SYMBOL;
+        CHECK_EQ(rig_do(&r, &c), 0);
+        break;
+    case CONNECT: connect_if_down(a->venue); break;
+    case BBO:
+        if (rig_get(&r, alias(act_of("T"))).state == FP_OS_ARMED)
+            fp_oms_on_bbo(r.oms, 0, RIG_SYMBOLS[0], 1500900, a->price_e4, r.now);
+        break;
+    case PUMP: pump(); break;
+    default: /* what the venue or the network does happens once, whatever becomes of us */
+        if (done[at]++)
+            break;
+        if (a->kind == FILL)
+            venue_fill(venue, urn, a->quantity, a->price_e4);
+        else if (a->kind == BREAK)
+            venue_break(venue, urn, a->quantity, "              ");
+        else if (a->kind == REJECT_NEXT)
+            r.venues[0]->reject = 0x1D;
+        else if (a->kind == CUT)
+            rig_cut(&r, 0);
+        break;
+    }
+}
+
+/* A client that hears that an order was lost sends it again under another id, and then goes on from there. */
+static int rewind_to_lost(void) {
+    for (unsigned i = 0; i < step_at && i < ACTS; i++)
+        if ((day[i].kind == SUBMIT || day[i].kind == MARKET || day[i].kind == REPLACE) && rig_get(&r, alias(i)).state == FP_OS_LOST) {
+            step_at = i;
+            return 1;
+        }
+    if (rig_get(&r, alias(act_of("T"))).state == FP_OS_LOST && act_of("T") < step_at) {
+        step_at = act_of("T");
+        return 1;
+    }
+    return 0;
+}
+
+/* Between this act and the CONNECT two behind it venue 0 is meant to be gone. */
+static unsigned cut_act(void) {
+    unsigned i = 0;
+    while (day[i].kind != CUT)
+        i++;
+    return i;
+}
+
+static void play(void) {
+    for (; step_at < ACTS; step_at++) {
+        run_act(step_at);
+        if (r.oms->venues[0].state != FP_VS_LIVE && (step_at < cut_act() || step_at > cut_act() + 2))
+            connect_if_down(0);
+        if (r.oms->venues[0].state == FP_VS_LIVE && rewind_to_lost())
+            step_at--;
+    }
+}
+
+static void begin_day(unsigned crash) {
+    rig_begin(&r);
+    crash_at = crash;
+    step_at = aliases = out_seen = in_seen = 0;
+    memset(done, 0, sizeof done);
+    memset(attempts, 0, sizeof attempts);
+    rig_oms(&r, 64);
+    r.oms->sink.journal = dying_journal;
+}
+
+struct outcome {
+    struct fp_exec orders[ACTS];
+    struct fp_position positions[2];
+    unsigned venue_orders[2], entries;
+    uint64_t hash;
+};
+
+static void collect(struct outcome *o) {
+    memset(o, 0, sizeof *o);
+    for (unsigned i = 0; i < ACTS; i++)
+        if (day[i].id && act_of(day[i].id) == i)
+            o->orders[i] = rig_get(&r, alias(i));
+    for (int s = 0; s < 2; s++)
+        fp_oms_position(r.oms, 0, RIG_SYMBOLS[s], &o->positions[s]);
+    for (int v = 0; v < 2; v++)
+        o->venue_orders[v] = r.venues[v]->order_count;
+    o->entries = r.entry_count;
+    o->hash = fp_oms_state_hash(r.oms);
+}
+
+static void same_outcome(const struct outcome *a, const struct outcome *b) {
+    for (unsigned i = 0; i < ACTS; i++) {
+        const struct fp_exec *x = &a->orders[i], *y = &b->orders[i];
+        CHECK_EQ(x->state, y->state);
+        CHECK_EQ(x->cum_shares, y->cum_shares);
+        CHECK_EQ(x->leaves, y->leaves);
+        CHECK_EQ(x->quantity, y->quantity);
+        CHECK_EQ(x->price_e4, y->price_e4);
+        CHECK_EQ(x->cum_notional_e4, y->cum_notional_e4);
+        CHECK_EQ(x->side, y->side);
+        CHECK_EQ(x->flags & FP_XF_ANOMALY, 0);
+        CHECK_EQ(x->flags & FP_XF_IN_DOUBT, 0);
+    }
+    for (int s = 0; s < 2; s++)
+        CHECK_MEM(&a->positions[s], &b->positions[s], sizeof a->positions[s]);
+    for (int v = 0; v < 2; v++) {
+        CHECK_EQ(a->venue_orders[v], b->venue_orders[v]);
+        CHECK_EQ(r.venues[v]->resends_ignored, 0);
+        for (unsigned i = 0; i < r.venues[v]->order_count; i++)
+            for (unsigned n = 0; n < i; n++)
+                CHECK(memcmp(r.venues[v]->orders[i].cl_ord_id, r.venues[v]->orders[n].cl_ord_id, 14) != 0);
+    }
+    if (!aliases)
+        CHECK(a->hash == b->hash);
+}
+
+static struct outcome reference;
+
+static void finish_day(struct outcome *o) {
+    collect(o);
+    uint64_t hash = o->hash;
+    CHECK_EQ(rig_restart(&r, r.entry_count), 0); /* what was lived is what is folded */
+    CHECK(fp_oms_state_hash(r.oms) == hash);
+}
+
+static void an_uninterrupted_day(void) {
+    begin_day(0);
+    CHECK_EQ(fp_oms_fold_done(r.oms, r.now), 0);
+    play();
+    finish_day(&reference);
+    CHECK_EQ(aliases, 0);
+    CHECK_EQ(reference.positions[0].position, 500 - 500 + 100 + 50 - 60); /* A's 200 are broken */
+    CHECK_EQ(reference.orders[act_of("T")].state, FP_OS_LIVE);
+    CHECK(reference.entries > 80);
+    CHECK_EQ(r.venues[0]->order_count + r.venues[1]->order_count, 12);
+    rig_end(&r);
+}
+
+/* sent: 1 when what was queued at the moment of death had still reached the venue. */
+static void killed_after_record(unsigned k, int sent) {
+    volatile int deliver = sent;
+    begin_day(k);
+    if (setjmp(dead)) {
+        crash_at = 0;
+        for (uint8_t v = 0; v < 2 && deliver; v++) {
+            const uint8_t *bytes;
+            size_t n = fp_oms_out(r.oms, v, &bytes);
+            if (n && r.venues[v]->connected)
+                venue_feed(r.venues[v], bytes, n);
+        }
+        CHECK_EQ(rig_restart(&r, r.entry_count), 0);
+        if (step_at >= 1)
+            connect_if_down(0);
+        if (step_at >= 2)
+            connect_if_down(1);
+        (void)rewind_to_lost();
+    } else {
+        CHECK_EQ(fp_oms_fold_done(r.oms, r.now), 0);
+    }
+    play();
+    struct outcome o;
+    finish_day(&o);
+    same_outcome(&o, &reference);
+    rig_end(&r);
+}
+
+static void a_day_killed_after_every_record(void) {
+    unsigned with_loss = 0;
+    for (unsigned k = 1; k <= reference.entries; k++)
+        for (int sent = 0; sent < 2; sent++) {
+            int before = check_failures;
+            killed_after_record(k, sent);
+            with_loss += aliases > 0;
+            if (check_failures != before)
+                printf("  ... in the day killed after record %u, queued bytes %s\n", k, sent ? "sent" : "lost");
+        }
+    CHECK(with_loss > 5); /* else the test would not have tried the hard case */
+}
+
+static void a_day_over_a_stream_cut_after_every_byte(void) {
+    unsigned cuts = 0, total_out, total_in;
+    begin_day(0); /* how many bytes are there? */
+    out_cut = UINT32_MAX;
+    in_cut = UINT32_MAX;
+    CHECK_EQ(fp_oms_fold_done(r.oms, r.now), 0);
+    play();
+    total_out = out_seen;
+    total_in = in_seen;
+    rig_end(&r);
+    CHECK(total_out > 300 && total_in > 500);
+    for (unsigned at = 1; at <= total_out + total_in; at++) {
+        int before = check_failures;
+        struct outcome o;
+        begin_day(0);
+        out_cut = at <= total_out ? at : UINT32_MAX;
+        in_cut = at > total_out ? at - total_out : UINT32_MAX;
+        CHECK_EQ(fp_oms_fold_done(r.oms, r.now), 0);
+        play();
+        collect(&o);
+        same_outcome(&o, &reference);
+        rig_end(&r);
+        cuts++;
+        if (check_failures != before) {
+            printf("  ... cut %s byte %u\n", at <= total_out ? "before sending" : "before receiving", at <= total_out ? at : at - total_out);
+            if (check_failures > 40)
+                break;
+        }
+    }
+    out_cut = in_cut = 0;
+    CHECK_EQ(cuts, total_out + total_in);
+}
+
+int main(void) {
+    RUN(never_received_is_lost);
+    RUN(received_but_unanswered_is_found_in_the_replay);
+    RUN(consumed_but_never_answered_stays_in_doubt);
+    RUN(lost_and_found);
+    RUN(replaces_in_doubt);
+    RUN(answers_to_old_questions_are_not_ours);
+    RUN(reconnects_with_growing_patience);
+    RUN(wrong_logins);
+    RUN(heartbeats_and_silence);
+    RUN(logout);
+    RUN(garbage_from_the_venue_closes_the_connection);
+    RUN(folds_refuse_what_cannot_be);
+    RUN(epochs_rise);
+    RUN(a_restart_tells_every_order_once);
+    RUN(an_uninterrupted_day);
+    RUN(a_day_killed_after_every_record);
+    RUN(a_day_over_a_stream_cut_after_every_byte);
+    return check_done();
+}
