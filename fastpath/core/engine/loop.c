@@ -11,6 +11,7 @@ enum {
     COMMANDS_AT_ONCE = 32,
     OMS_TIMER_MS = 5,
     STATS_MS = 10,
+    STATS_IDLE_MS = 1000,
     SLEEP_MS = 50,         /* longest sleep without an order side */
     SLEEP_ORDERS_MS = 10,
     SLEEP_GAP_US = 500,
@@ -163,7 +164,8 @@ static void run_timers(struct fp_hot *hot, uint64_t now_ns) {
             if (dead >> i & 1) fp_connection_drop(&hot->connections[i], now_ns);
         flush_connections(hot);
     }
-    if (hot->dirty && now_ns - hot->stats_ns >= (uint64_t)STATS_MS * FP_NS_PER_MS) fp_hot_publish(hot);
+    uint64_t shown_ns = now_ns - hot->stats_ns;
+    if (shown_ns >= (uint64_t)(hot->dirty ? STATS_MS : STATS_IDLE_MS) * FP_NS_PER_MS) fp_hot_publish(hot);
 }
 
 /* Books that the bus thread lost, as far as the ring has room. */
@@ -188,6 +190,7 @@ static void tell_bus(struct fp_hot *hot) {
     uint64_t made = hot->out.events + hot->execs + hot->lanes[FP_LANE_BUS].answered;
     if (made == hot->announced) return;
     hot->announced = made;
+    hot->dirty = 1;
     fp_waker_ring(&hot->lanes[FP_LANE_BUS].waker);
 }
 
