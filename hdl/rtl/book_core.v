@@ -1,7 +1,7 @@
 // The book half: norm bus in, 64-byte records out. norm_pace -> ord_table -> {bbo_unit, px_ladder} -> ev_pack.
 // Latency, norm_valid to m_axis_tvalid, with the early hint and an idle pipeline: A F 3, E C U 3 and 4 (two records),
-// X D P and all others 4; when the best level is used up, X D E C U 10 (first of two records) or 11. The feed half's 4 cycles
-// come on top. A record never overtakes the one before it: behind one that waits for the ladder the others wait too.
+// X D P and all others 4. When the best level is used up the last record takes 9 (E C), 10 (X D) or 11 (U). The feed half's 4
+// cycles come on top. A record never overtakes the one before it: behind one that waits for the ladder the others wait too.
 // Throughput: the wire's worst mixes, for ever. Overflow: each part's own; everything lost marks the books stale.
 `default_nettype none
 `include "book_msg.vh"
@@ -199,6 +199,7 @@ module book_core #(
     wire                late_lost;
     wire                late_valid;
     wire                late_changed;
+    wire                late_stale_before;
     wire                late_stale;
     wire [31:0]         before_bid;
     wire [QTY_W-1:0]    before_bid_shares;
@@ -228,7 +229,7 @@ module book_core #(
         .v_slow_ok(v_verdict == `BV_FULL ? v_slow_full : v_slow_ok), .v_slow_not(v_slow_not), .v_count(v_count),
         .late_write(late_write), .late_symidx(late_symidx), .late_side(late_side), .late_price(late_price),
         .late_shares(late_shares), .late_count(late_count), .late_lost(late_lost),
-        .late_valid(late_valid), .late_changed(late_changed), .late_stale(late_stale),
+        .late_valid(late_valid), .late_changed(late_changed), .late_stale_before(late_stale_before), .late_stale(late_stale),
         .before_bid(before_bid), .before_bid_shares(before_bid_shares), .before_ask(before_ask), .before_ask_shares(before_ask_shares),
         .after_bid(after_bid), .after_bid_shares(after_bid_shares), .after_ask(after_ask), .after_ask_shares(after_ask_shares),
         .mark_valid(lost_mark), .mark_symidx(lost_symidx),
@@ -245,7 +246,7 @@ module book_core #(
         .v_ask_before(v_ask_before), .v_ask_shares_before(v_ask_shares_before),
         .v_best_ok(v_best_ok), .v_best_shares_ok(v_best_shares_ok),
         .v_best_full(v_best_full), .v_best_shares_full(v_best_shares_full), .v_book_side(v_book_side),
-        .late_valid(late_valid), .late_changed(late_changed), .late_stale(late_stale),
+        .late_valid(late_valid), .late_changed(late_changed), .late_stale_before(late_stale_before), .late_stale(late_stale),
         .before_bid(before_bid), .before_bid_shares(before_bid_shares), .before_ask(before_ask), .before_ask_shares(before_ask_shares),
         .after_bid(after_bid), .after_bid_shares(after_bid_shares), .after_ask(after_ask), .after_ask_shares(after_ask_shares),
         .m_axis_tdata(m_axis_tdata), .m_axis_tvalid(m_axis_tvalid), .m_axis_tready(m_axis_tready),

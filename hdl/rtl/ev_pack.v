@@ -49,6 +49,7 @@ module ev_pack #(
     input  wire             v_book_side,
     input  wire             late_valid,
     input  wire             late_changed,
+    input  wire             late_stale_before,
     input  wire             late_stale,
     input  wire [31:0]      before_bid,
     input  wire [QTY_W-1:0] before_bid_shares,
@@ -80,7 +81,7 @@ module ev_pack #(
     output reg              stat_slow     // a record waited for the ladder
 );
     localparam BBO_W = 64 + 2 * QTY_W;   // {bid, shares, ask, shares}
-    localparam LATE_W = 2 + 2 * BBO_W;
+    localparam LATE_W = 3 + 2 * BBO_W;
     // {waits, last of its message, shows the BBO before, row, symbol, rx cycle, time, order_ref, price, shares, locate, kind, flags, BBO}
     localparam RW = 4 + 10 + 32 + 64 + 64 + 32 + 32 + 16 + 8 + 16 + BBO_W;
 
@@ -250,7 +251,7 @@ module ev_pack #(
     wire               wait_push;
     assign some_wait = wait_put != wait_get;
     assign some_answer = answer_put != answer_get;
-    assign live = {late_changed, late_stale, before_bid, before_bid_shares, before_ask, before_ask_shares,
+    assign live = {late_changed, late_stale_before, late_stale, before_bid, before_bid_shares, before_ask, before_ask_shares,
                    after_bid, after_bid_shares, after_ask, after_ask_shares};
     assign answer = some_answer ? answers[answer_get[2:0]] : live;
     assign chosen = some_wait ? waits[wait_get[WAIT_LOG2-1:0]] : record;
@@ -293,6 +294,7 @@ module ev_pack #(
     wire [15:0]      out_static;
     wire [BBO_W-1:0] out_quick;
     wire             answer_changed;
+    wire             answer_stale_before;
     wire             answer_stale;
     wire [BBO_W-1:0] answer_before;
     wire [BBO_W-1:0] answer_after;
@@ -301,7 +303,7 @@ module ev_pack #(
     wire [31:0]      ask;
     wire [QTY_W-1:0] ask_shares;
     assign {out_row, out_sym, out_rx, out_time, out_ref, out_price, out_shares, out_locate, out_kind, out_static, out_quick} = chosen[RW-4:0];
-    assign {answer_changed, answer_stale, answer_before, answer_after} = answer;
+    assign {answer_changed, answer_stale_before, answer_stale, answer_before, answer_after} = answer;
     assign {bid, bid_shares, ask, ask_shares} = !chosen_slow ? out_quick : chosen_before ? answer_before : answer_after;
     wire bid_wide;
     wire ask_wide;
@@ -314,7 +316,7 @@ module ev_pack #(
     assign slow_mask = chosen_slow && (out_kind != `FP_EV_STALE) ? `FP_EF_BBO_CHANGED : 16'd0;
     assign out_flags = (out_static & ~slow_mask) | (bid_wide || ask_wide ? `FP_EF_OVERFLOW : 16'd0) | (crossed ? `FP_EF_CROSSED : 16'd0)
         | (chosen_slow && !chosen_before && answer_changed ? `FP_EF_BBO_CHANGED : 16'd0)
-        | (chosen_slow && !chosen_before && answer_stale ? `FP_EF_STALE : 16'd0);
+        | (chosen_slow && (chosen_before ? answer_stale_before : answer_stale) ? `FP_EF_STALE : 16'd0);
     reg  [63:0]  seq;
     wire [31:0]  age;
     wire [15:0]  latency;

@@ -43,6 +43,7 @@ module px_ladder #(
     output wire             late_lost,
     output wire             late_valid, // both sides before and after a message that waits
     output wire             late_changed,
+    output wire             late_stale_before, // a side is lost: the BBO may be wrong
     output wire             late_stale,
     output wire [31:0]      before_bid,
     output wire [QTY_W-1:0] before_bid_shares,
@@ -103,6 +104,7 @@ module px_ladder #(
     wire          v_replaces;
     wire          v_drops;  // a replace whose new order did not fit
     wire [1:0]    v_act;
+    wire          v_quiet;
     wire          v_asks;
     wire          v_push;
     wire [31:0]   v_amount;
@@ -118,7 +120,8 @@ module px_ladder #(
     assign v_is_add = v_op == `BOP_ADD && v_ok;
     assign v_act = v_is_add ? ACT_ADD
         : v_replaces || v_drops || (v_ok && (v_op == `BOP_EXEC || v_op == `BOP_CANCEL || v_op == `BOP_DELETE)) ? ACT_TAKE : ACT_NONE;
-    assign v_asks = v_ok || v_verdict == `BV_FULL ? v_slow_ok : v_slow_not;
+    assign v_quiet = v_verdict == `BV_DROP || (v_op == `BOP_MARK && v_msg[`BM_CODE] == 8'd0); // leaves no record
+    assign v_asks = !v_quiet && (v_ok || v_verdict == `BV_FULL ? v_slow_ok : v_slow_not);
     assign v_push = v_valid && (v_act != ACT_NONE || v_asks);
     assign v_amount = v_op == `BOP_DELETE || v_op == `BOP_REPLACE ? v_shares : v_msg[`BM_SHARES];
     assign v_low = (v_is_add ? v_place_new : v_place_old) ^ {12{v_side}};
@@ -132,7 +135,8 @@ module px_ladder #(
     end
 
     // Queue and issue. Two changes in flight must not be 1 apart (their updates would overlap) nor 5 (the second's read
-    // of its level would meet the first's read of the best level at the RAM's one read port).
+    // of its level would meet the first's read of the best level at the RAM's one read port); nor 3, because after that
+    // only every third cycle would be free. So those in flight are an even number of cycles apart, 2 at best.
     reg  [QW-1:0] queue [0:(1<<QL)-1];
     reg  [QL:0]   put_at;
     reg  [QL:0]   get_at;
@@ -148,7 +152,7 @@ module px_ladder #(
     assign queued = waiting != {(QL+1){1'b0}};
     assign push = v_push || twin_valid;
     assign push_change = twin_valid ? twin : v_change;
-    assign can_go = ready && !issued[0] && !issued[4];
+    assign can_go = ready && !issued[0] && !issued[2] && !issued[4];
     assign l0 = queued ? queue[get_at[QL-1:0]] : push_change;
     assign go = can_go && (queued || push);
     always @(posedge clk) begin
@@ -183,7 +187,7 @@ module px_ladder #(
     wire [30:0] l0_tick;
     assign l0_tick = full_tick(l0_price);
 
-    // L1: the state, the level and its group's word, with what the two changes ahead did to them.
+    // L1: the state, the level and its group's word, with what the change two ahead did to them.
     reg                 l1_valid;
     reg  [1:0]          l1_act;
     reg                 l1_last;
@@ -501,6 +505,7 @@ module px_ladder #(
     assign l6_ask_after = l6_changes && l6_side ? l6_new : l6_ask;
     assign late_valid = l6_valid && l6_last && l6_slow;
     assign late_changed = l6_bid_after[LATE_W-2:0] != l6_bid[LATE_W-2:0] || l6_ask_after[LATE_W-2:0] != l6_ask[LATE_W-2:0];
+    assign late_stale_before = l6_bid[LATE_W-1] || l6_ask[LATE_W-1];
     assign late_stale = l6_bid_after[LATE_W-1] || l6_ask_after[LATE_W-1];
     assign before_bid = l6_bid[QTY_W +: 32];
     assign before_bid_shares = l6_bid[QTY_W-1:0];

@@ -3,12 +3,15 @@
 
 import random
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import cocotb
 from cocotb.triggers import RisingEdge
 
-from sim.rtl.models.events import BookModel, Norm, Record
+from fastpath.records import EventFlag as F
+from fastpath.records import EventKind as K
+from sim.rtl.models.events import BAD_FIELD, BookModel, Norm, Record
 from sim.rtl.models.order_table import OrderPlaces
 from sim.rtl.models.streams import Cycles, parameters
 from sim.rtl.models.traffic import PARSE, Timed, Traffic, on_the_wire
@@ -35,6 +38,7 @@ class Bench:
         self.times: dict[tuple[str, int, bool], set[int]] = {}  # letter, record of message, search: latencies
         self.seq = 0
         self.at = 0
+        self.marks = 0  # STALE records made by the book itself
         self.model = self.new_model()
 
     def new_model(self) -> BookModel:
@@ -51,6 +55,7 @@ class Bench:
         dut.m_axis_tready.value = 1
         await self.cycles.start()
         self.cycles.watch(self.look)
+        cocotb.start_soon(self.take())
         while dut.ready.value != 1:
             await RisingEdge(dut.clk)
 
@@ -61,8 +66,13 @@ class Bench:
             self.got.append((cycle, Record.unpack(int(dut.m_axis_tdata.value))))
         if self.sending:
             self.sent.append(cycle)
-        if self.taking < 1.0:
-            dut.m_axis_tready.value = int(self.rng.random() < self.taking)
+
+    async def take(self) -> None:
+        """The host: takes a record with the probability `taking`."""
+        while True:
+            await RisingEdge(self.dut.clk)
+            if self.taking < 1.0:
+                self.dut.m_axis_tready.value = int(self.rng.random() < self.taking)
 
     async def drive(self, timed: Iterable[Timed]) -> None:
         """Play the messages; their cycles count from now."""
@@ -89,6 +99,20 @@ class Bench:
         dut.early.value = 0
         self.sending = False
 
+    async def clean(self) -> None:
+        """Reset the book and the reference."""
+        dut = self.dut
+        dut.rst.value = 1
+        await RisingEdge(dut.clk)
+        await RisingEdge(dut.clk)
+        dut.rst.value = 0
+        await RisingEdge(dut.clk)
+        while dut.ready.value != 1:
+            await RisingEdge(dut.clk)
+        self.got.clear()
+        self.at = self.seq = 0
+        self.model = self.new_model()
+
     async def settle(self, cycles: int = 80) -> None:
         """Let everything leave."""
         for _ in range(cycles):
@@ -106,12 +130,25 @@ class Bench:
             wanted = self.model.apply(m)
             for part, want in enumerate(wanted):
                 where = f"message {number} {m}"
+                while index < len(records) and self.model.mark(records[index][1]):
+                    self.seq += 1
+                    assert records[index][1].flags & F.STALE
+                    index += 1
+                    self.marks += 1
+                    symbol = self.model.symbol(m.symidx)
+                    if symbol.stale and m.tracked:
+                        want.flags |= F.STALE
                 assert index < len(records), f"{where}: no record, expected {want}"
                 cycle, have = records[index]
                 index += 1
                 self.seq += 1
                 assert have.seq == self.seq, f"{where}: record {have.seq}, expected number {self.seq}"
                 want.seq, want.rx_ns, want.aux = have.seq, have.rx_ns, have.aux
+                if m.tracked and self.model.symbol(m.symidx).lost and have.flags & F.STALE:
+                    loose = F.STALE | F.BBO_CHANGED | F.CROSSED | F.OVERFLOW
+                    have = replace(have, flags=have.flags & ~loose)
+                    want = replace(want, flags=want.flags & ~loose)
+                    want.bid, want.bid_shares, want.ask, want.ask_shares = have.bbo()
                 if have != want:
                     last = "\n".join(f"  {r}" for _, r in records[max(0, index - 6) : index])
                     raise AssertionError(f"{where}\n have {have}\n want {want}\nlast records:\n{last}")
@@ -120,6 +157,10 @@ class Bench:
                     assert have.aux == took + PARSE, f"{where}: aux {have.aux}, {took} cycles after norm_valid"
                 key = (chr(m.type) if m.type < 0x80 else "notice", part, self.model.search)
                 self.times.setdefault(key, set()).add(took + PARSE)
+        while index < len(records) and self.model.mark(records[index][1]):
+            self.seq += 1
+            self.marks += 1
+            index += 1
         assert index == len(records), f"{len(records) - index} records too many, first {records[index]}"
         assert self.dut.broken.value == 0
 
@@ -166,3 +207,220 @@ async def gapless(dut: Any) -> None:
     worst = {letter: max(max(t) for (k, _, _), t in bench.times.items() if k == letter) for letter, _, _ in bench.times}
     dut._log.info("worst cycles when gapless: %s", worst)
     assert max(worst.values()) <= 18
+
+
+@cocotb.test()
+async def hostile(dut: Any) -> None:
+    """Every fifth message has something wrong: contradictions, unknown and repeated references, other symbols', faults."""
+    bench = await ready(dut)
+    traffic = Traffic(bench.rng, 4, orders=150)
+    messages = [traffic.hostile() if bench.rng.random() < 0.2 else traffic.one() for _ in range(2500)]
+    await bench.drive(on_the_wire(messages, 5, phase=bench.rng.randrange(8)))
+    await bench.settle()
+    bench.compare(messages)
+
+
+@cocotb.test()
+async def table_full(dut: Any) -> None:
+    """More orders than places: those that do not fit are told and mark their symbol, the others stay right."""
+    bench = await ready(dut)
+    room = bench.p["TABLES"] * bench.p["SLOTS"] << bench.p["BUCKET_LOG2"]
+    traffic = Traffic(bench.rng, 3, orders=room + 200)
+    traffic.weights |= {"A": 60}
+    messages = [traffic.one() for _ in range(min(6 * room, 6000))]
+    await bench.drive(on_the_wire(messages, 5, phase=bench.rng.randrange(8)))
+    await bench.settle()
+    bench.compare(messages)
+    told = sum(r.kind == K.TABLE_FULL for _, r in bench.got)
+    dut._log.info("%d records of a full table", told)
+    assert int(dut.stat_live.value) == len(bench.model.orders)
+    assert int(dut.stat_stash.value) == bench.model.places.in_stash
+
+
+@cocotb.test()
+async def beyond_the_window(dut: Any) -> None:
+    """Prices far away, a best that wanders, stub quotes and prices off the tick: never a wrong best without STALE."""
+    for tick, levels in ((100, 3000), (100, 60), (50, 20), (1, 900)):
+        bench = await ready(dut)
+        traffic = Traffic(bench.rng, 2, levels=levels, tick=tick, orders=60)
+        messages = []
+        for _ in range(700):
+            m = traffic.one()
+            if chr(m.type) in "AF" and bench.rng.random() < 0.02:
+                m.price = bench.rng.choice((100, 1_999_999_900, 2_000_000, 9_999, 10_000, 9_950, 10_100))
+            traffic.middle = [max(tick * 10, price + bench.rng.choice((-tick, 0, tick)) * levels // 20) for price in traffic.middle]
+            messages.append(m)
+        await bench.drive(on_the_wire(messages, 5, phase=bench.rng.randrange(8)))
+        await bench.settle()
+        bench.compare(messages)
+        lost = sum(symbol.lost for symbol in bench.model.symbols.values())
+        dut._log.info("tick %d, levels %d: %d symbols lost a side, %d marks", tick, levels, lost, bench.marks)
+        assert (bench.marks > 0) == (lost > 0)
+
+
+@cocotb.test()
+async def burst(dut: Any) -> None:
+    """Messages in every cycle and without hints, as after a hold: they queue, nothing is lost."""
+    bench = await ready(dut)
+    traffic = Traffic(bench.rng, 3)
+    for _ in range(6):
+        messages = [traffic.one() for _ in range(300)]
+        await bench.drive(Timed(m, 5 + i, None) for i, m in enumerate(messages))
+        await bench.settle(1500)
+        bench.compare(messages)
+    assert int(dut.queued.value) > 100
+    messages = [traffic.one() for _ in range(500)]
+    timed = list(on_the_wire(messages, 5))
+    for item in timed:
+        if bench.rng.random() < 0.2:
+            item.hint = None
+    await bench.drive(timed)
+    await bench.settle(300)
+    bench.compare(messages)
+
+
+@cocotb.test()
+async def same_reference(dut: Any) -> None:
+    """Add, execute, cancel, replace and delete of one reference and of one level, 0 to 4 other messages between, all lanes."""
+    bench = await ready(dut)
+    for distance in range(5):
+        for phase in range(8):
+            messages: list[Norm] = []
+            other = Traffic(bench.rng, 2)
+            other.weights = {"A": 10, "D": 8, "U": 3, "X": 3}
+
+            def say(kind: str, into: list[Norm], **fields: int) -> None:
+                into.append(Norm(ord(kind), symidx=5, locate=105, timestamp=len(into), **fields))
+
+            ref = bench.rng.getrandbits(62)
+            steps: list[Norm] = []
+            for side in (0, 1):
+                say("A", steps, ref=ref, side=side, shares=300, price=100_000)
+                say("E", steps, ref=ref, ref2=1, shares=100)
+                say("X", steps, ref=ref, shares=50)
+                say("U", steps, ref=ref, ref2=ref + 1, shares=70, price=100_000)
+                say("U", steps, ref=ref + 1, ref2=ref, shares=80, price=99_900 + 200 * side)
+                say("D", steps, ref=ref)
+                say("D", steps, ref=ref)
+                say("A", steps, ref=ref, side=side, shares=10, price=100_000)
+                say("A", steps, ref=ref + 2, side=side, shares=10, price=99_900 + 200 * side)
+                say("D", steps, ref=ref)
+                say("D", steps, ref=ref + 2)
+                say("A", steps, ref=ref, side=side, shares=10, price=100_000)
+                say("C", steps, ref=ref, ref2=2, shares=10, price=90_000, printable=side)
+                say("X", steps, ref=ref, shares=1)
+            for step in steps:
+                messages += [step, *(other.one() for _ in range(distance))]
+            for m in messages:
+                m.symidx += 8 * distance
+                m.locate = m.symidx + 100
+            await bench.drive(on_the_wire(messages, 5, phase=phase))
+            await bench.settle()
+            bench.compare(messages)
+            for held in list(other.live):
+                other.live.pop(held)
+            await bench.clean()
+
+
+@cocotb.test()
+async def searches(dut: Any) -> None:
+    """Back-to-back deletes that each use up the best level, both sides and several symbols."""
+    bench = await ready(dut)
+    for symbols in (1, 2, 3):
+        adds, takes = [], []
+        for i in range(150):
+            symidx, side = bench.rng.randrange(symbols), bench.rng.getrandbits(1)
+            price = 500_000 + (1 if side else -1) * 100 * bench.rng.choice((i + 1, 13 * i + 1))
+            adds.append(Norm(ord("A"), symidx=symidx, locate=symidx + 100, ref=1 << 40 | i, side=side, shares=10 + i, price=price))
+        order = sorted(adds, key=lambda m: (abs(m.price - 500_000)))
+        takes = [replace(m, type=ord("D"), side=0, shares=0, price=0) for m in order]
+        bench.rng.shuffle(adds)
+        await bench.drive(on_the_wire(adds + takes, 5, phase=bench.rng.randrange(8)))
+        await bench.settle()
+        bench.compare(adds + takes)
+    assert int(dut.waited.value) > 300 and int(dut.queued.value) == 0
+
+
+@cocotb.test()
+async def reset_and_marks(dut: Any) -> None:
+    """A reset at any moment forgets everything; the host's marks and notices that make every book stale."""
+    bench = await ready(dut)
+    for _ in range(4):
+        traffic = Traffic(bench.rng, 3)
+        messages = [traffic.one() for _ in range(200)]
+        await bench.drive(on_the_wire(messages, 5))
+        await bench.settle(bench.rng.randrange(12))
+        await bench.clean()
+        messages = [traffic.one() for _ in range(100)]  # of orders that are gone
+        await bench.drive(on_the_wire(messages, 5))
+        await bench.settle()
+        bench.compare(messages)
+        for code in (BAD_FIELD, 0):
+            dut.mark_symidx.value, dut.mark_code.value, dut.mark_valid.value = 1, code, 1
+            await RisingEdge(dut.clk)
+            dut.mark_valid.value = 0
+            bench.model.symbol(1).owner_pending += bool(code)
+            await bench.settle()
+            bench.model.symbol(1).stale = False
+            messages = [traffic.one() for _ in range(30)]
+            await bench.drive(on_the_wire(messages, 5))
+            await bench.settle()
+            bench.compare(messages)
+        notices = [Norm(K.SESSION, tracked=False, shares=1), Norm(K.LINE_DOWN, tracked=False, line_b=1)]
+        notices += [bench.rng.choice((Norm(K.GAP_LOST, tracked=False, ref=7, shares=3), Norm(K.FRAME_BAD, tracked=False, ref=9, shares=1, price=18)))]
+        await bench.drive(on_the_wire(notices, 5, gap=3))
+        await bench.settle()
+        bench.compare(notices)
+        assert dut.all_stale.value == 1
+        dut.clear_stale.value = 1
+        await RisingEdge(dut.clk)
+        dut.clear_stale.value = 0
+        bench.model.all_stale = False
+        notices = [Norm(K.FRAME_BAD, tracked=False, price=18), *(traffic.one() for _ in range(20))]
+        await bench.drive(on_the_wire(notices, 5, gap=3))
+        await bench.settle()
+        bench.compare(notices)
+
+
+@cocotb.test()
+async def slow_host(dut: Any) -> None:
+    """A host that stalls loses records, never a message: the numbers show the hole, every book is stale until cleared."""
+    bench = await ready(dut)
+    traffic = Traffic(bench.rng, 3)
+    bench.taking = 0.6
+    messages = [traffic.one() for _ in range(300)]
+    await bench.drive(on_the_wire(messages, 5))
+    bench.taking = 0.999
+    await bench.settle(400)
+    bench.compare(messages)
+    bench.taking = 0.05
+    messages = [traffic.one() for _ in range(600)]
+    await bench.drive(on_the_wire(messages, 5))
+    bench.taking = 0.999
+    await bench.settle(800)
+    wanted = {}
+    for m in messages:
+        for want in bench.model.apply(m):
+            bench.seq += 1
+            wanted[bench.seq] = want
+    records = [r for _, r in bench.got[bench.at :]]
+    bench.at = len(bench.got)
+    assert len(records) < len(wanted), "nothing was dropped: the test is too kind"
+    hole = False
+    last = min(wanted) - 1
+    for have in records:
+        hole |= have.seq != last + 1
+        last = have.seq
+        want = wanted[have.seq]
+        loose = F.STALE
+        assert replace(have, rx_ns=0, aux=0, flags=have.flags & ~loose) == replace(want, seq=have.seq, flags=want.flags & ~loose)
+        if hole:
+            assert have.flags & F.STALE
+    assert dut.all_stale.value == 1
+    dut.clear_stale.value = 1
+    await RisingEdge(dut.clk)
+    dut.clear_stale.value = 0
+    messages = [traffic.one() for _ in range(100)]
+    await bench.drive(on_the_wire(messages, 5))
+    await bench.settle(300)
+    bench.compare(messages)

@@ -106,6 +106,7 @@ class Symbol:
     halts: int = 0
     locate: int = 0
     owner_pending: int = 0  # STALE records of its own that are still to come
+    lost: bool = False  # the ladder's window has lost a side: the best may be told wrong, but then flagged stale
 
     def best(self, side: int) -> tuple[int, int]:
         """Price and shares, zeros when the side is empty."""
@@ -130,6 +131,10 @@ class Symbol:
             self.ladders[side].add(price, shares)
         else:
             self.ladders[side].take(price, -shares)
+
+    def judge(self) -> None:
+        """After a message: has the ladder lost a side?"""
+        self.lost |= self.ladders[0].lost or self.ladders[1].lost
 
 
 class BookModel:
@@ -183,6 +188,26 @@ class BookModel:
     def apply(self, m: Norm) -> list[Record]:
         """Apply one message; returns its records in order."""
         self.search = False
+        records = self.change(m)
+        for symbol in self.symbols.values():
+            symbol.judge()
+        return records
+
+    def mark(self, have: Record) -> bool:
+        """Is this a STALE record that the book makes by itself, at a time of its own? Then the symbol is stale from here."""
+        if have.kind != K.STALE or have.venue_ns or have.price not in (BAD_FIELD, NO_ROOM):
+            return False
+        symbol = next(s for s in self.symbols.values() if s.locate == have.locate)
+        if have.price == BAD_FIELD:
+            symbol.owner_pending -= 1
+            assert symbol.owner_pending >= 0, f"a mark out of nothing: {have}"
+        else:
+            assert symbol.lost, f"nothing was lost: {have}"
+        symbol.stale = True
+        return True
+
+    def change(self, m: Norm) -> list[Record]:
+        """Apply one message."""
         kind = chr(m.type)
         if m.type >= 0x80:
             if m.type == K.GAP_LOST or (m.type == K.FRAME_BAD and m.shares):
