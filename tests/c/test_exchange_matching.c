@@ -93,7 +93,7 @@ static void open_with(uint32_t max_orders, uint32_t max_levels, uint64_t first) 
     static const struct fp_match_account accounts[] = {{"FRM0", 'N'}, {"FRM1", 'N'}, {"FRM2", 'W'}, {"FRM3", 'O'}, {"FRM4", 'D'}};
     struct fp_match_config config = {.symbols = symbols, .accounts = accounts, .max_orders = max_orders, .max_levels = max_levels, .symbol_count = 2, .max_symbols = 4, .account_count = 5,
                                      .first_ref = first, .first_match = first};
-    struct fp_match_sink sink = {NULL, on_feed, on_order};
+    struct fp_match_sink sink = {NULL, on_feed, on_order, NULL};
     size_t size = fp_match_size(&config);
     free(core);
     core = aligned_alloc(64, size);
@@ -200,7 +200,7 @@ static void test_opening(void) {
     static const struct fp_match_symbol symbols[] = {{.symbol = "ONE     ", .locate = 7}, {.symbol = "TWO     ", .locate = 9}};
     static const struct fp_match_account account = {"FRM0", 'N'};
     struct fp_match_config config = {.symbols = symbols, .accounts = &account, .max_orders = 10, .max_levels = 10, .symbol_count = 2, .max_symbols = 2, .account_count = 1};
-    struct fp_match_sink sink = {NULL, on_feed, on_order};
+    struct fp_match_sink sink = {NULL, on_feed, on_order, NULL};
     size_t size = fp_match_size(&config);
     free(core);
     core = aligned_alloc(64, size);

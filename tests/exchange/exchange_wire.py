@@ -12,8 +12,9 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from sim.exchange import FeedLine, SymbolConfig, UserConfig, VenueConfig
 from sim.exchange._native import ffi, lib
+
+from sim.exchange import FeedLine, SymbolConfig, UserConfig, VenueConfig
 
 MARKET_E4 = 0x7FFFFFFF
 

@@ -136,9 +136,9 @@ def test_new_york_midnight() -> None:
 
 def test_taken_ports_are_named() -> None:
     with Exchange(wire.still_venue()) as venue:
-        with pytest.raises(ExchangeError, match="order ports on 127.0.0.1.*in use"):
+        with pytest.raises(ExchangeError, match=r"order ports on 127\.0\.0\.1.*in use"):
             Exchange(wire.still_venue(order_port=venue.order_address[1]))
-        with pytest.raises(ExchangeError, match="re-request server.*in use"):
+        with pytest.raises(ExchangeError, match=r"re-request server.*in use"):
             Exchange(wire.still_venue(rerequest_port=venue.rerequest_address[1]))
 
 

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive_matcher import MARKETS, NaiveExchange
-
 from sim.exchange._native import lib
 
 SYMBOLS = ["ONE", "TWO", "THREE"]

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from exchange_wire import Bench
-
 from sim.exchange._native import lib
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -30,7 +30,7 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
         venue.resume("TWO")
         venue.end_of_session()
         stats = venue.stats()
-    assert stats["venue_ledger_errors"] == 0 and stats["executions"] > 100
+    assert stats["venue_ledger_errors"] == 0 and stats["executions"] > 0
     assert stats["venue_ledger_records"] == 1 + stats["inputs"] + stats["feed_messages"] + stats["order_messages"]
     return path
 

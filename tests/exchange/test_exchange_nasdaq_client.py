@@ -1,4 +1,7 @@
-"""Nasdaq's own Python client (nasdaq-protocols) against the simulator: log in, trade, be cut, log in again, get the same again."""
+"""Nasdaq's own Python client (nasdaq-protocols) against the simulator.
+
+It logs in, trades, is cut, logs in again and gets the same again.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,7 @@ class Account:
 
     async def expect(self, count: int) -> list[bytes]:
         async with asyncio.timeout(10):
-            while len(self.messages) < count:
+            while len(self.messages) < count:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
         return self.messages
 

@@ -270,7 +270,7 @@ def short_session(sequence: int, first_urn: int) -> list[bytes]:
 
 
 def test_cut_after_every_inbound_byte() -> None:
-    """However the connection is cut, sending again in order what was not answered completes the day, each order once."""
+    """However the connection is cut, sending everything again in order completes the day, each order once."""
     users = (UserConfig("alice", "secret", self_match="allow"),)
     with Exchange(wire.still_venue(users=users, max_orders=100_000)) as venue:
         length = sum(map(len, short_session(1, 1)))

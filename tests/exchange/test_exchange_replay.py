@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from exchange_wire import Bench, SoupClient, enter, eventually, still_venue
+from sim.exchange._native import ffi, lib
 
 from sim.exchange import Exchange, ExchangeError, Replay
-from sim.exchange._native import ffi, lib
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 NASDAQ = DATA / "nasdaq_20191230" / "12302019_filtered_500.itch"
@@ -32,8 +32,9 @@ def read_binaryfile(data: bytes) -> list[bytes]:
     return found
 
 
-LENGTHS = {"S": 12, "R": 39, "H": 25, "Y": 20, "L": 26, "V": 35, "W": 12, "K": 28, "J": 35, "h": 21, "A": 36, "F": 40, "E": 31, "C": 36,
-           "X": 23, "D": 19, "U": 35, "P": 44, "Q": 40, "B": 19, "I": 50, "N": 20, "O": 48}  # fmt: skip
+KINDS = "S R H Y L V W K J h A F E C X D U P Q B I N O".split()
+SIZES = [12, 39, 25, 20, 26, 35, 12, 28, 35, 21, 36, 40, 31, 36, 23, 19, 35, 44, 40, 19, 50, 20, 48]
+LENGTHS = dict(zip(KINDS, SIZES, strict=True))
 
 
 def read_prefixed(data: bytes, prefix: int) -> list[bytes]:
