@@ -144,6 +144,16 @@ static void test_clients_and_commands_together(void) {
     }
     CHECK(hear(alice, 'S', 300) >= 300);
     CHECK(hear(bob, 'S', 300) >= 300);
+    struct fp_exchange_stats venue;
+    struct fp_match_stats match;
+    struct fp_feed_stats feed;
+    struct fp_ports_stats ports;
+    struct fp_line_stats lines[2];
+    for (int tries = 0; tries < 20000; tries++) { /* closing earlier would throw away what bob has sent */
+        fp_exchange_stats(x, &venue, &match, &feed, &ports, lines);
+        if (match.enters == 600) break;
+        usleep(1000);
+    }
     for (int i = 0; i < 20; i++) { /* garbage in between */
         uint8_t junk[200];
         int fd = dial(x);
@@ -161,11 +171,6 @@ static void test_clients_and_commands_together(void) {
     close(alice);
     fp_exchange_stop(x);
     fp_exchange_stop(x);
-    struct fp_exchange_stats venue;
-    struct fp_match_stats match;
-    struct fp_feed_stats feed;
-    struct fp_ports_stats ports;
-    struct fp_line_stats lines[2];
     fp_exchange_stats(x, &venue, &match, &feed, &ports, lines);
     CHECK_EQ(match.enters, 600);
     CHECK_EQ(match.accepted + match.rejected, 600);

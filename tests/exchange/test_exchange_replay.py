@@ -32,7 +32,7 @@ def read_binaryfile(data: bytes) -> list[bytes]:
     return found
 
 
-KINDS = "S R H Y L V W K J h A F E C X D U P Q B I N O".split()
+KINDS = list("SRHYLVWKJhAFECXDUPQBINO")
 SIZES = [12, 39, 25, 20, 26, 35, 12, 28, 35, 21, 36, 40, 31, 36, 23, 19, 35, 44, 40, 19, 50, 20, 48]
 LENGTHS = dict(zip(KINDS, SIZES, strict=True))
 
