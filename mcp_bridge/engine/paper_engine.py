@@ -44,12 +44,12 @@ LIMITS = {
 class PaperEngine:
     """An EnginePort that brings its own engine and exchanges.
 
-    `agents`: (agent, account) pairs that may trade. `directory` holds sockets and journal while it lives;
-    `exchanges` gives tests the venues' own view, by name.
+    `agents`: (agent, account) pairs that may trade; of two with one agent the later counts. `directory` holds
+    sockets and journal while it lives; `exchanges` gives tests the venues' own view, by name.
     """
 
     def __init__(self, agents: Iterable[tuple[str, str]] = (("agent", "desk"),), seed: int = 1) -> None:
-        self._agents = list(dict.fromkeys(agents))
+        self._agents = list(dict(agents).items())
         self._seed = seed
         self.directory = Path(tempfile.mkdtemp(prefix="fpp"))
         self.exchanges: dict[str, Any] = {}

@@ -12,6 +12,7 @@ from mcp import Client
 from mcp_types import CallToolResult
 
 from mcp_bridge.bridge import Bridge
+from mcp_bridge.guard import DEADLINE_META
 from mcp_bridge.identity.principal import SCOPES
 from mcp_bridge.server import build_server
 from mcp_bridge.settings import BridgeSettings
@@ -46,9 +47,9 @@ async def ask(client: Client, tool: str, /, **arguments: Any) -> dict[str, Any]:
     return body(result)
 
 
-async def refuse(client: Client, tool: str, /, **arguments: Any) -> dict[str, Any]:
-    """The structured error of a call that must be refused."""
-    result = await client.call_tool(tool, arguments)
+async def refuse(client: Client, tool: str, within_ms: int = 0, /, **arguments: Any) -> dict[str, Any]:
+    """The structured error of a call that must be refused, or must find no answer within the time."""
+    result = await client.call_tool(tool, arguments, meta={DEADLINE_META: within_ms} if within_ms else None)
     assert result.is_error, result.structured_content
     return body(result)
 

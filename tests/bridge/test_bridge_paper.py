@@ -236,7 +236,7 @@ async def test_a_feed_that_falls_silent_shows_as_stale(place: Path, paper: Paper
 
 async def test_engine_gone_and_refused_orders_reach_nobody(place: Path, paper: PaperEngine) -> None:
     async with (
-        Bridge(make_settings(place, read_timeout_ms=400, write_timeout_ms=400), LossyPort(paper)) as bridge,
+        Bridge(make_settings(place), LossyPort(paper)) as bridge,
         connected(bridge) as client,
     ):
         price = resting(await quote(client, "velocity"))
@@ -253,9 +253,9 @@ async def test_engine_gone_and_refused_orders_reach_nobody(place: Path, paper: P
         assert entered(paper) == 0
         paper.engine.close()
         paper.engine = None
-        error = await refuse(client, "submit_order", **order(limit_price=price), client_order_id="gone")
+        error = await refuse(client, "submit_order", 500, **order(limit_price=price), client_order_id="gone")
         assert error["code"] in ("ENGINE_UNAVAILABLE", "OUTCOME_UNKNOWN")
-        assert (await refuse(client, "list_positions"))["retryable"] is True
+        assert (await refuse(client, "list_positions", 500))["retryable"] is True
 
 
 async def test_stdio_demo_brings_its_own_market(place: Path) -> None:

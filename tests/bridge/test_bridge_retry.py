@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from fastpath.records import Reason
 from mcp_bridge.bridge import Bridge
 from mcp_bridge.registry import TOOLS
 from mcp_bridge.server import build_server
-from mcp_bridge.settings import BridgeSettings
 
 pytestmark = pytest.mark.anyio
 
@@ -30,8 +30,8 @@ WRITES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def quick(place: Path) -> BridgeSettings:
-    return make_settings(place, write_timeout_ms=150)
+SHORT_MS = 500
+"""For calls that are to find no answer; every other call has the generous time of the settings."""
 
 
 async def with_key(bridge: Bridge) -> str:
@@ -47,7 +47,7 @@ def test_the_harness_covers_every_write() -> None:
 @pytest.mark.parametrize("lost", [False, True], ids=["answered", "answer lost"])
 @pytest.mark.parametrize("restart", [False, True], ids=["same bridge", "bridge restarted"])
 async def test_twice_is_once(place: Path, tool: str, lost: bool, restart: bool) -> None:
-    settings = quick(place)
+    settings = make_settings(place)
     async with FakeEngine(settings.command_endpoint()) as engine:
         first, second = Bridge(settings), Bridge(settings)
         async with first:
@@ -56,7 +56,7 @@ async def test_twice_is_once(place: Path, tool: str, lost: bool, restart: bool) 
                 await ask(client, "submit_order", **ORDER, client_order_id="base")
                 if lost:
                     engine.lose.add(WRITES_OP[tool])
-                    error = await refuse(client, tool, **WRITES[tool])
+                    error = await refuse(client, tool, SHORT_MS, **WRITES[tool])
                     assert error["code"] == "OUTCOME_UNKNOWN"
                     assert error["outcome"] == "unknown"
                     assert error["verify_with"]
@@ -83,7 +83,7 @@ WRITES_OP = {
 
 
 async def test_retry_of_a_routed_order_stays_at_its_venue(place: Path) -> None:
-    settings = quick(place)
+    settings = make_settings(place)
     order = ORDER | {"routing": "fastest_ack", "client_order_id": "route-1"}
     async with (
         FakeEngine(settings.command_endpoint()) as engine,
@@ -91,7 +91,7 @@ async def test_retry_of_a_routed_order_stays_at_its_venue(place: Path) -> None:
         Client(build_server(bridge, await with_key(bridge))) as client,
     ):
         engine.lose.add("submit")
-        assert (await refuse(client, "submit_order", **order))["code"] == "OUTCOME_UNKNOWN"
+        assert (await refuse(client, "submit_order", SHORT_MS, **order))["code"] == "OUTCOME_UNKNOWN"
         engine.lose.clear()
         engine.session = 0  # by now routing would find no venue at all
         answer = await ask(client, "submit_order", **order)
@@ -138,12 +138,12 @@ async def test_many_equal_submits_at_once_make_one_order(client: Client, engine:
 
 
 async def test_engine_not_there_is_not_sent(place: Path) -> None:
-    settings = make_settings(place, write_timeout_ms=200, read_timeout_ms=200)
+    settings = make_settings(place)
     async with Bridge(settings) as bridge, Client(build_server(bridge, await with_key(bridge))) as client:
-        error = await refuse(client, "submit_order", **ORDER, client_order_id="g-1")
+        error = await refuse(client, "submit_order", SHORT_MS, **ORDER, client_order_id="g-1")
         assert (error["code"], error["outcome"]) == ("ENGINE_UNAVAILABLE", "not_sent")
         assert error["retryable"] is True
-        error = await refuse(client, "cancel_all_orders", reason_text="x")
+        error = await refuse(client, "cancel_all_orders", SHORT_MS, reason_text="x")
         assert (error["code"], error["outcome"]) == ("ENGINE_UNAVAILABLE", "not_sent")
         # Nothing was kept for later: the engine that comes up gets no order.
         async with FakeEngine(settings.command_endpoint()) as engine:
@@ -159,7 +159,7 @@ async def test_engine_not_there_is_not_sent(place: Path) -> None:
 
 
 async def test_not_received_needs_proof(place: Path) -> None:
-    settings = quick(place)
+    settings = make_settings(place)
     async with (
         FakeEngine(settings.command_endpoint()) as engine,
         Bridge(settings) as bridge,
@@ -167,16 +167,16 @@ async def test_not_received_needs_proof(place: Path) -> None:
     ):
         assert (await ask(client, "get_order_status", client_order_id="h-1"))["receipt"] == "NOT_RECEIVED"
         engine.ignore.add("submit")
-        assert (await refuse(client, "submit_order", **ORDER, client_order_id="h-1"))["outcome"] == "unknown"
+        assert (await refuse(client, "submit_order", SHORT_MS, **ORDER, client_order_id="h-1"))["outcome"] == "unknown"
         # The submit may still be on its way: the engine's 'never seen' proves nothing yet.
         assert (await ask(client, "get_order_status", client_order_id="h-1"))["receipt"] == "UNPROVEN"
         engine.ignore.add("order")
-        error = await refuse(client, "get_order_status", client_order_id="h-1")
+        error = await refuse(client, "get_order_status", SHORT_MS, client_order_id="h-1")
         assert error["code"] == "DEADLINE_EXCEEDED"
 
 
 async def test_unreadable_answer_to_a_write_is_unknown(place: Path) -> None:
-    settings = quick(place)
+    settings = make_settings(place)
     async with (
         FakeEngine(settings.command_endpoint()) as engine,
         Bridge(settings) as bridge,
@@ -185,7 +185,7 @@ async def test_unreadable_answer_to_a_write_is_unknown(place: Path) -> None:
         await ask(client, "get_trading_state")
         for junk in (b"\xc1", b"\x93\x01\x02\x03", b"\x81\xa2id\xa1x"):
             engine.garbage["submit"] = junk
-            error = await refuse(client, "submit_order", **ORDER, client_order_id=f"j-{junk.hex()}")
+            error = await refuse(client, "submit_order", SHORT_MS, **ORDER, client_order_id=f"j-{junk.hex()}")
             assert error["code"] == "OUTCOME_UNKNOWN"
         engine.garbage.clear()
         assert (await ask(client, "get_order_status", client_order_id="j-c1"))["receipt"] == "RECEIVED"
@@ -211,7 +211,7 @@ async def test_engine_restart_is_noticed_and_caches_are_dropped(bridge: Bridge, 
 
 
 async def test_caller_that_goes_away_leaves_a_recorded_outcome(place: Path) -> None:
-    settings = quick(place)
+    settings = make_settings(place, write_timeout_ms=SHORT_MS)
     async with FakeEngine(settings.command_endpoint()) as engine, Bridge(settings) as bridge:
         key = await with_key(bridge)
         server = build_server(bridge, key)
@@ -235,7 +235,7 @@ async def test_caller_that_goes_away_leaves_a_recorded_outcome(place: Path) -> N
 
 
 async def test_bridge_never_repeats_a_write(place: Path) -> None:
-    settings = quick(place)
+    settings = make_settings(place)
     async with (
         FakeEngine(settings.command_endpoint()) as engine,
         Bridge(settings) as bridge,
@@ -243,48 +243,54 @@ async def test_bridge_never_repeats_a_write(place: Path) -> None:
     ):
         engine.ignore.update(WRITES_OP.values())
         for tool, arguments in WRITES.items():
-            assert (await refuse(client, tool, **arguments))["code"] == "OUTCOME_UNKNOWN"
+            assert (await refuse(client, tool, SHORT_MS, **arguments))["code"] == "OUTCOME_UNKNOWN"
         for op in WRITES_OP.values():
             assert engine.count(op) == 1
 
 
 async def test_an_unsent_repeat_does_not_free_an_id_in_doubt(place: Path) -> None:
-    settings = quick(place)
-    async with Bridge(settings) as bridge, Client(build_server(bridge, await with_key(bridge))) as client:
-        async with FakeEngine(settings.command_endpoint()) as engine:
+    settings = make_settings(place)
+    async with contextlib.AsyncExitStack() as life:
+        engine = await life.enter_async_context(FakeEngine(settings.command_endpoint()))
+        async with Bridge(settings) as bridge, Client(build_server(bridge, await with_key(bridge))) as client:
             engine.lose.add("submit")
-            assert (await refuse(client, "submit_order", **ORDER, client_order_id="u-1"))["outcome"] == "unknown"
+            assert (await refuse(client, "submit_order", SHORT_MS, **ORDER, client_order_id="u-1"))[
+                "outcome"
+            ] == "unknown"
             held = dict(engine.orders), dict(engine.contents)
-        # The engine is gone: this attempt is certainly not sent, the first one perhaps was.
-        error = await refuse(client, "submit_order", **ORDER, client_order_id="u-1")
-        assert error["outcome"] == "unknown"
-        assert error["verify_with"] == "get_order_status"
-        error = await refuse(client, "submit_order", **ORDER | {"quantity": "1"}, client_order_id="u-1")
-        assert error["code"] == "IDEMPOTENCY_CONFLICT"
-        async with FakeEngine(settings.command_endpoint(), epoch=2) as engine:
-            engine.orders, engine.contents = held
-            # First it recovers, which proves nothing; then it knows.
-            engine.refuse["submit"] = (int(Reason.RECOVERING), [])
-            message = ""
-            for _ in range(50):
-                error = await refuse(client, "submit_order", **ORDER, client_order_id="u-1")
-                assert error["outcome"] == "unknown"
-                message = error["message"]
-                if "recovering" in message:
-                    break
-            assert "recovering" in message
+            await life.aclose()
+            # The engine is gone: this attempt is certainly not sent, the first one perhaps was.
+            error = await refuse(client, "submit_order", SHORT_MS, **ORDER, client_order_id="u-1")
+            assert error["outcome"] == "unknown"
+            assert error["verify_with"] == "get_order_status"
             error = await refuse(client, "submit_order", **ORDER | {"quantity": "1"}, client_order_id="u-1")
             assert error["code"] == "IDEMPOTENCY_CONFLICT"
-            engine.refuse.clear()
-            assert (await ask(client, "submit_order", **ORDER, client_order_id="u-1"))["outcome"] == "replayed"
-            assert len(engine.orders) == 1
+            async with FakeEngine(settings.command_endpoint(), epoch=2) as engine:
+                engine.orders, engine.contents = held
+                # First it recovers, which proves nothing; then it knows.
+                engine.refuse["submit"] = (int(Reason.RECOVERING), [])
+                message = ""
+                for _ in range(50):
+                    error = await refuse(client, "submit_order", SHORT_MS, **ORDER, client_order_id="u-1")
+                    assert error["outcome"] == "unknown"
+                    message = error["message"]
+                    if "recovering" in message:
+                        break
+                assert "recovering" in message
+                error = await refuse(client, "submit_order", **ORDER | {"quantity": "1"}, client_order_id="u-1")
+                assert error["code"] == "IDEMPOTENCY_CONFLICT"
+                engine.refuse.clear()
+                assert (await ask(client, "submit_order", **ORDER, client_order_id="u-1"))["outcome"] == "replayed"
+                assert len(engine.orders) == 1
 
 
 async def test_repeat_of_an_accepted_order_while_the_engine_is_gone(place: Path) -> None:
-    settings = quick(place)
-    async with Bridge(settings) as bridge, Client(build_server(bridge, await with_key(bridge))) as client:
-        async with FakeEngine(settings.command_endpoint()):
+    settings = make_settings(place)
+    async with contextlib.AsyncExitStack() as life:
+        await life.enter_async_context(FakeEngine(settings.command_endpoint()))
+        async with Bridge(settings) as bridge, Client(build_server(bridge, await with_key(bridge))) as client:
             await ask(client, "submit_order", **ORDER, client_order_id="a-1")
-        error = await refuse(client, "submit_order", **ORDER, client_order_id="a-1")
-        assert error["code"] in ("ENGINE_UNAVAILABLE", "DEADLINE_EXCEEDED")
-        assert error["outcome"] == "accepted"
+            await life.aclose()
+            error = await refuse(client, "submit_order", SHORT_MS, **ORDER, client_order_id="a-1")
+            assert error["code"] in ("ENGINE_UNAVAILABLE", "DEADLINE_EXCEEDED")
+            assert error["outcome"] == "accepted"
