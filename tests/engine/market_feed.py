@@ -43,7 +43,8 @@ def trading(locate: int, symbol: str, state: bytes = b"T") -> bytes:
 
 
 def add(locate: int, ref: int, side: str, shares: int, symbol: str, price_e4: int) -> bytes:
-    return head(b"A", locate, 3) + struct.pack(">QcI8sI", ref, side.encode(), shares, symbol.ljust(8).encode(), price_e4)
+    stock = symbol.ljust(8).encode()
+    return head(b"A", locate, 3) + struct.pack(">QcI8sI", ref, side.encode(), shares, stock, price_e4)
 
 
 def executed(locate: int, ref: int, shares: int, match: int) -> bytes:
