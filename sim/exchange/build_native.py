@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HEADERS = ("matching.h", "flow.h", "tape.h", "lab.h", "counters.h", "server.h")
 SOURCES = (
     "ladder", "emit", "matching", "entry", "rerun", "flow", "tape", "lab",
-    "store", "lines", "feed", "ports", "ledger", "server",
+    "store", "lines", "feed", "ports", "ledger", "server", "console",
 )  # fmt: skip
 WIRE_SOURCES = ("layout", "itch", "ouch", "mold", "soup")
 

@@ -6,7 +6,8 @@
 
 enum { CHUNK_BYTES = 1 << 20, REQUEST_BURST_NS = 100000000 };
 
-int fp_feed_open(struct fp_feed *feed, const char session[10], uint64_t store_limit_bytes, uint32_t heartbeat_ms, uint32_t requests_per_s, uint64_t now_ns) {
+int fp_feed_open(struct fp_feed *feed, const char session[10], uint64_t store_limit_bytes, uint32_t heartbeat_ms,
+                 uint32_t requests_per_s, uint64_t now_ns) {
     memcpy(feed->session, session, 10);
     feed->sent = 1;
     feed->heartbeat_ns = (uint64_t)heartbeat_ms * 1000000;
@@ -63,7 +64,8 @@ void fp_feed_flush(struct fp_feed *feed, uint64_t now_ns) {
 
 uint64_t fp_feed_timer(struct fp_feed *feed, uint64_t now_ns) {
     if (now_ns >= feed->last_ns + feed->heartbeat_ns && (!feed->end_until_ns || now_ns < feed->end_until_ns)) {
-        struct fp_mold_header header = {.sequence = feed->store.next_sequence, .count = feed->end_until_ns ? FP_MOLD_END_OF_SESSION : 0};
+        struct fp_mold_header header = {.sequence = feed->store.next_sequence,
+                                        .count = feed->end_until_ns ? FP_MOLD_END_OF_SESSION : 0};
         uint8_t packet[FP_MOLD_HEADER_LEN];
         memcpy(header.session, feed->session, 10);
         fp_mold_put_header(&header, packet, sizeof packet);
@@ -71,7 +73,8 @@ uint64_t fp_feed_timer(struct fp_feed *feed, uint64_t now_ns) {
         else feed->stats.heartbeats++;
         send_both(feed, packet, sizeof packet, now_ns);
     }
-    uint64_t next = !feed->end_until_ns || now_ns < feed->end_until_ns ? feed->last_ns + feed->heartbeat_ns : UINT64_MAX;
+    uint64_t next = !feed->end_until_ns || now_ns < feed->end_until_ns ? feed->last_ns + feed->heartbeat_ns
+                                                                       : UINT64_MAX;
     for (int i = 0; i < 2; i++) {
         uint64_t due = fp_line_timer(&feed->lines[i], now_ns);
         if (due < next) next = due;
@@ -91,7 +94,8 @@ static int refused(uint64_t *counter) {
     return 0;
 }
 
-int fp_feed_request(struct fp_feed *feed, const uint8_t *bytes, size_t length, uint64_t now_ns, uint8_t out[FP_LINE_PACKET]) {
+int fp_feed_request(struct fp_feed *feed, const uint8_t *bytes, size_t length, uint64_t now_ns,
+                    uint8_t out[FP_LINE_PACKET]) {
     uint32_t count;
     feed->stats.rerequests++;
     if (length < FP_MOLD_HEADER_LEN) return refused(&feed->stats.rerequest_truncated);
@@ -113,7 +117,8 @@ int fp_feed_request(struct fp_feed *feed, const uint8_t *bytes, size_t length, u
     if (feed->request_drop_per_mille) {
         uint64_t z = feed->random += 0x9E3779B97F4A7C15ull;
         z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
-        if ((((z ^ (z >> 31)) >> 32) * 1000) >> 32 < feed->request_drop_per_mille) return refused(&feed->stats.rerequest_dropped);
+        if ((((z ^ (z >> 31)) >> 32) * 1000) >> 32 < feed->request_drop_per_mille)
+            return refused(&feed->stats.rerequest_dropped);
     }
     /* only what has been published may be asked for */
     uint64_t most = feed->sent - sequence;

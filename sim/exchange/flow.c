@@ -31,15 +31,19 @@ static uint64_t draw(struct fp_flow *flow) {
 
 static uint32_t below(struct fp_flow *flow, uint32_t bound) { return (uint32_t)(((draw(flow) >> 32) * bound) >> 32); }
 
-static size_t header_size(int count) { return (sizeof(struct fp_flow) + 63 + (size_t)count * sizeof(struct trader)) & ~(size_t)63; }
+static size_t header_size(int count) {
+    return (sizeof(struct fp_flow) + 63 + (size_t)count * sizeof(struct trader)) & ~(size_t)63;
+}
 
 size_t fp_flow_size(const struct fp_flow_config *config, const struct fp_match_symbol *symbols, int count) {
     (void)symbols;
-    if (config->orders_per_symbol < 8 || config->orders_per_symbol > 4096 || count < 0 || count > FP_MATCH_MAX_SYMBOLS) return 0;
+    if (config->orders_per_symbol < 8 || config->orders_per_symbol > 4096 || count < 0 || count > FP_MATCH_MAX_SYMBOLS)
+        return 0;
     return header_size(count) + (size_t)count * 2 * config->orders_per_symbol * sizeof(uint64_t);
 }
 
-int fp_flow_init(struct fp_flow *flow, const struct fp_flow_config *config, const struct fp_match_symbol *symbols, int count) {
+int fp_flow_init(struct fp_flow *flow, const struct fp_flow_config *config, const struct fp_match_symbol *symbols,
+                 int count) {
     if (!fp_flow_size(config, symbols, count) || config->drift_bps > 5000) return FP_E_BAD_CONFIG;
     flow->config = *config;
     flow->state = config->seed;
@@ -65,7 +69,9 @@ int fp_flow_init(struct fp_flow *flow, const struct fp_flow_config *config, cons
     return 0;
 }
 
-uint32_t fp_flow_fair_e4(const struct fp_flow *flow, int index) { return flow->traders[index].fair_ticks * flow->traders[index].tick_e4; }
+uint32_t fp_flow_fair_e4(const struct fp_flow *flow, int index) {
+    return flow->traders[index].fair_ticks * flow->traders[index].tick_e4;
+}
 
 static uint32_t price_at(const struct trader *t, char side, uint32_t ticks_away) {
     return (side == 'B' ? t->fair_ticks - ticks_away : t->fair_ticks + ticks_away) * t->tick_e4;
@@ -78,7 +84,9 @@ static uint32_t distance(struct fp_flow *flow) {
     return ticks;
 }
 
-static uint32_t size(struct fp_flow *flow) { return below(flow, 10) ? 100 * (1 + below(flow, 8)) : 1 + below(flow, 99); }
+static uint32_t size(struct fp_flow *flow) {
+    return below(flow, 10) ? 100 * (1 + below(flow, 8)) : 1 + below(flow, 99);
+}
 
 static void remember(struct trader *t, uint64_t ref) {
     if (ref && t->count < t->room) t->refs[t->count++] = ref;
@@ -143,7 +151,13 @@ static int make(struct fp_flow *flow, struct fp_match *match, struct trader *t, 
     int side = (int)(draw(flow) & 1);
     char code = side ? 'S' : 'B';
     uint32_t target_e4 = price_at(t, code, MAKER_TICKS), price_e4 = 0;
-    struct fp_match_input in = {.time_ns = time_ns, .locate = t->locate, .code = code, .price_e4 = target_e4, .shares = 300 + 100 * below(flow, 5), .time_in_force = '0', .attribution = "FPMM"};
+    struct fp_match_input in = {.time_ns = time_ns,
+                                .locate = t->locate,
+                                .code = code,
+                                .price_e4 = target_e4,
+                                .shares = 300 + 100 * below(flow, 5),
+                                .time_in_force = '0',
+                                .attribution = "FPMM"};
     if (t->maker[side] && fp_match_order(match, t->maker[side], NULL, NULL, &price_e4, NULL) == 0) {
         if (price_e4 == target_e4) return 0;
         in.kind = FP_MATCH_REPLACE;
@@ -158,7 +172,8 @@ static int make(struct fp_flow *flow, struct fp_match *match, struct trader *t, 
 int fp_flow_prime(struct fp_flow *flow, struct fp_match *match, uint64_t time_ns) {
     int applied = 0;
     for (int i = 0; i < flow->count; i++) {
-        for (uint32_t n = 0; n < flow->config.orders_per_symbol * 3 / 4; n++) applied += add(flow, match, &flow->traders[i], time_ns);
+        for (uint32_t n = 0; n < flow->config.orders_per_symbol * 3 / 4; n++)
+            applied += add(flow, match, &flow->traders[i], time_ns);
         for (int n = 0; n < 4; n++) applied += make(flow, match, &flow->traders[i], time_ns);
     }
     return applied;

@@ -37,18 +37,23 @@ static void put(struct fp_lab *lab, char stream, uint16_t account, const uint8_t
 }
 
 static void on_feed(void *context, const uint8_t *itch, size_t length) { put(context, 'F', 0, itch, length); }
-static void on_order(void *context, uint16_t account, const uint8_t *ouch, size_t length) { put(context, 'O', account, ouch, length); }
+static void on_order(void *context, uint16_t account, const uint8_t *ouch, size_t length) {
+    put(context, 'O', account, ouch, length);
+}
 
 struct fp_lab *fp_lab_open(const struct fp_match_config *config, const struct fp_flow_config *flow) {
     struct fp_lab *lab = calloc(1, sizeof *lab);
-    size_t size = fp_match_size(config), flow_size = flow ? fp_flow_size(flow, config->symbols, config->symbol_count) : 0;
+    size_t size = fp_match_size(config),
+           flow_size = flow ? fp_flow_size(flow, config->symbols, config->symbol_count) : 0;
     struct fp_match_sink sink = {lab, on_feed, on_order, NULL};
     if (!lab) return NULL;
     if (size && (lab->match = aligned_alloc(64, size)) != NULL) {
         memset(lab->match, 0, size);
         if (fp_match_init(lab->match, config, &sink) == 0) {
             if (!flow) return lab;
-            if (flow_size && (lab->flow = calloc(1, flow_size)) != NULL && fp_flow_init(lab->flow, flow, config->symbols, config->symbol_count) == 0) return lab;
+            if (flow_size && (lab->flow = calloc(1, flow_size)) != NULL &&
+                fp_flow_init(lab->flow, flow, config->symbols, config->symbol_count) == 0)
+                return lab;
         }
     }
     fp_lab_close(lab);
@@ -57,7 +62,9 @@ struct fp_lab *fp_lab_open(const struct fp_match_config *config, const struct fp
 
 int fp_lab_apply(struct fp_lab *lab, const struct fp_match_input *input) { return fp_match_apply(lab->match, input); }
 
-int fp_lab_prime(struct fp_lab *lab, uint64_t time_ns) { return lab->flow ? fp_flow_prime(lab->flow, lab->match, time_ns) : 0; }
+int fp_lab_prime(struct fp_lab *lab, uint64_t time_ns) {
+    return lab->flow ? fp_flow_prime(lab->flow, lab->match, time_ns) : 0;
+}
 
 int64_t fp_lab_flow(struct fp_lab *lab, uint64_t count, uint64_t time_ns, uint64_t step_ns) {
     int64_t applied = 0;
@@ -73,7 +80,8 @@ int fp_lab_replay(struct fp_lab *lab, const uint8_t *bytes, size_t length, uint6
     *applied = 0;
     if (form < 0) return form;
     while ((size = fp_tape_next(&tape, &message)) > 0) {
-        struct fp_match_input in = {.kind = FP_MATCH_ITCH, .time_ns = time_ns, .bytes = message, .length = (uint32_t)size};
+        struct fp_match_input in = {
+            .kind = FP_MATCH_ITCH, .time_ns = time_ns, .bytes = message, .length = (uint32_t)size};
         fp_match_apply(lab->match, &in);
         ++*applied;
     }

@@ -13,12 +13,14 @@ static uint32_t buckets_for(uint32_t orders) {
 }
 
 size_t fp_ladders_size(uint32_t max_orders, uint32_t max_levels, uint32_t max_symbols, uint32_t accounts) {
-    return rounded((max_orders + (size_t)1) * sizeof(struct fp_resting)) + rounded((max_levels + (size_t)1) * sizeof(struct fp_price_level)) +
+    return rounded((max_orders + (size_t)1) * sizeof(struct fp_resting)) +
+           rounded((max_levels + (size_t)1) * sizeof(struct fp_price_level)) +
            rounded(max_symbols * sizeof(struct fp_ladder)) + 2 * rounded(buckets_for(max_orders) * sizeof(uint32_t)) +
            2 * rounded((accounts + (size_t)1) * sizeof(uint32_t));
 }
 
-void fp_ladders_init(struct fp_ladders *ladders, void *memory, uint32_t max_orders, uint32_t max_levels, uint32_t max_symbols, uint32_t accounts) {
+void fp_ladders_init(struct fp_ladders *ladders, void *memory, uint32_t max_orders, uint32_t max_levels,
+                     uint32_t max_symbols, uint32_t accounts) {
     uint8_t *at = memory;
     uint32_t buckets = buckets_for(max_orders);
     memset(ladders, 0, sizeof *ladders);
@@ -39,7 +41,8 @@ void fp_ladders_init(struct fp_ladders *ladders, void *memory, uint32_t max_orde
     ladders->max_orders = max_orders;
     ladders->max_levels = max_levels;
     ladders->accounts = accounts;
-    for (uint32_t slot = 1; slot <= max_orders; slot++) ladders->orders[slot].next_by_ref = slot < max_orders ? slot + 1 : 0;
+    for (uint32_t slot = 1; slot <= max_orders; slot++)
+        ladders->orders[slot].next_by_ref = slot < max_orders ? slot + 1 : 0;
     for (uint32_t slot = 1; slot <= max_levels; slot++) ladders->levels[slot].worse = slot < max_levels ? slot + 1 : 0;
     ladders->free_order = max_orders ? 1 : 0;
     ladders->free_level = max_levels ? 1 : 0;
@@ -62,7 +65,8 @@ uint32_t fp_ladders_find(const struct fp_ladders *ladders, uint64_t ref) {
     return slot;
 }
 
-uint32_t fp_ladders_find_user(const struct fp_ladders *ladders, uint16_t account, uint8_t index, uint32_t user_ref_num) {
+uint32_t fp_ladders_find_user(const struct fp_ladders *ladders, uint16_t account, uint8_t index,
+                              uint32_t user_ref_num) {
     uint32_t slot = ladders->by_user[user_bucket(ladders, account, index, user_ref_num)];
     while (slot) {
         const struct fp_resting *order = &ladders->orders[slot];
@@ -72,7 +76,9 @@ uint32_t fp_ladders_find_user(const struct fp_ladders *ladders, uint16_t account
     return slot;
 }
 
-int fp_ladders_has_room(const struct fp_ladders *ladders) { return ladders->free_order != 0 && ladders->free_level != 0; }
+int fp_ladders_has_room(const struct fp_ladders *ladders) {
+    return ladders->free_order != 0 && ladders->free_level != 0;
+}
 
 static int better(int side, uint32_t price_e4, uint32_t than_e4) {
     return side == FP_LADDER_BUY ? price_e4 > than_e4 : price_e4 < than_e4;
@@ -243,14 +249,21 @@ int fp_ladders_validate(const struct fp_ladders *ladders, uint32_t symbols) {
                 const struct fp_price_level *level = &ladders->levels[at];
                 uint64_t shares = 0;
                 uint32_t displayed = 0;
-                if (level->better != before || (before && !better(side, ladders->levels[before].price_e4, level->price_e4))) return FP_E_CORRUPT;
+                if (level->better != before ||
+                    (before && !better(side, ladders->levels[before].price_e4, level->price_e4)))
+                    return FP_E_CORRUPT;
                 for (int queue = 0; queue < 2; queue++) {
                     uint32_t last = 0;
                     for (uint32_t slot = level->head[queue]; slot; last = slot, slot = ladders->orders[slot].next) {
                         const struct fp_resting *order = &ladders->orders[slot];
-                        if (order->prev != last || order->level != at || order->symbol != symbol || order->open == 0) return FP_E_CORRUPT;
-                        if (fp_ladder_side(order->side) != side || fp_ladders_find(ladders, order->ref) != slot) return FP_E_CORRUPT;
-                        if (order->account < ladders->accounts && fp_ladders_find_user(ladders, order->account, order->user_ref_index, order->user_ref_num) != slot) return FP_E_CORRUPT;
+                        if (order->prev != last || order->level != at || order->symbol != symbol || order->open == 0)
+                            return FP_E_CORRUPT;
+                        if (fp_ladder_side(order->side) != side || fp_ladders_find(ladders, order->ref) != slot)
+                            return FP_E_CORRUPT;
+                        if (order->account < ladders->accounts &&
+                            fp_ladders_find_user(ladders, order->account, order->user_ref_index, order->user_ref_num) !=
+                                slot)
+                            return FP_E_CORRUPT;
                         if (queue == FP_QUEUE_DISPLAYED) {
                             shares += order->open;
                             displayed++;
@@ -259,7 +272,8 @@ int fp_ladders_validate(const struct fp_ladders *ladders, uint32_t symbols) {
                     }
                     if (level->tail[queue] != last) return FP_E_CORRUPT;
                 }
-                if ((!level->head[0] && !level->head[1]) || shares != level->shares || displayed != level->displayed) return FP_E_CORRUPT;
+                if ((!level->head[0] && !level->head[1]) || shares != level->shares || displayed != level->displayed)
+                    return FP_E_CORRUPT;
                 count++;
             }
             if (ladder->worst[side] != before || count != ladder->levels[side]) return FP_E_CORRUPT;

@@ -7,7 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static void put(struct fp_ledger *ledger, char stream, uint8_t kind, uint16_t account, uint64_t time_ns, const void *head, size_t head_length, const void *bytes, size_t length) {
+static void put(struct fp_ledger *ledger, char stream, uint8_t kind, uint16_t account, uint64_t time_ns,
+                const void *head, size_t head_length, const void *bytes, size_t length) {
     size_t size = FP_LEDGER_HEAD + head_length + length;
     if (ledger->fd < 0) return;
     if (ledger->used + size > FP_LEDGER_BUFFER) fp_ledger_flush(ledger);
@@ -52,7 +53,8 @@ void fp_ledger_input(struct fp_ledger *ledger, const struct fp_match_input *in) 
     put(ledger, 'I', in->kind, in->account, in->time_ns, head, sizeof head, in->bytes, in->bytes ? in->length : 0);
 }
 
-void fp_ledger_output(struct fp_ledger *ledger, char stream, uint16_t account, uint64_t time_ns, const uint8_t *bytes, size_t length) {
+void fp_ledger_output(struct fp_ledger *ledger, char stream, uint16_t account, uint64_t time_ns, const uint8_t *bytes,
+                      size_t length) {
     put(ledger, stream, 0, account, time_ns, NULL, 0, bytes, length);
 }
 

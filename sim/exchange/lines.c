@@ -26,7 +26,8 @@ int fp_line_open(struct fp_line *line, const char *address, uint16_t port, const
         struct in_addr by;
         unsigned char on = 1, hops = 1;
         if (inet_pton(AF_INET, interface_address, &by) != 1) return FP_E_BAD_CONFIG;
-        if (setsockopt(line->fd, IPPROTO_IP, IP_MULTICAST_IF, &by, sizeof by) < 0 || setsockopt(line->fd, IPPROTO_IP, IP_MULTICAST_LOOP, &on, sizeof on) < 0 ||
+        if (setsockopt(line->fd, IPPROTO_IP, IP_MULTICAST_IF, &by, sizeof by) < 0 ||
+            setsockopt(line->fd, IPPROTO_IP, IP_MULTICAST_LOOP, &on, sizeof on) < 0 ||
             setsockopt(line->fd, IPPROTO_IP, IP_MULTICAST_TTL, &hops, sizeof hops) < 0)
             return FP_E_SYSTEM;
     }
@@ -80,11 +81,13 @@ void fp_line_send(struct fp_line *line, const uint8_t *packet, size_t length, ui
         line->stats.dropped++;
         return;
     }
-    if (f->reorder_per_mille && draw_per_mille(line) < f->reorder_per_mille && hold(line, packet, length, now_ns + FP_LINE_REORDER_NS, 1)) {
+    if (f->reorder_per_mille && draw_per_mille(line) < f->reorder_per_mille &&
+        hold(line, packet, length, now_ns + FP_LINE_REORDER_NS, 1)) {
         line->stats.reordered++;
         return;
     }
-    if (f->delay_per_mille && draw_per_mille(line) < f->delay_per_mille && hold(line, packet, length, now_ns + (uint64_t)f->delay_us * 1000, 0)) {
+    if (f->delay_per_mille && draw_per_mille(line) < f->delay_per_mille &&
+        hold(line, packet, length, now_ns + (uint64_t)f->delay_us * 1000, 0)) {
         line->stats.delayed++;
         return;
     }

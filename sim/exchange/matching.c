@@ -12,23 +12,27 @@ static uint32_t symbol_slots_for(uint32_t symbols) {
 }
 
 static int config_possible(const struct fp_match_config *config) {
-    return config->max_orders >= 1 && config->max_orders <= (1u << 28) && config->max_levels >= 1 && config->max_levels <= (1u << 28) &&
-           config->max_symbols >= 1 && config->max_symbols <= FP_MATCH_MAX_SYMBOLS && config->symbol_count <= config->max_symbols &&
+    return config->max_orders >= 1 && config->max_orders <= (1u << 28) && config->max_levels >= 1 &&
+           config->max_levels <= (1u << 28) && config->max_symbols >= 1 &&
+           config->max_symbols <= FP_MATCH_MAX_SYMBOLS && config->symbol_count <= config->max_symbols &&
            config->account_count <= FP_MATCH_MAX_ACCOUNTS;
 }
 
 size_t fp_match_size(const struct fp_match_config *config) {
     if (!config_possible(config)) return 0;
-    return rounded(sizeof(struct fp_match)) + fp_ladders_size(config->max_orders, config->max_levels, config->max_symbols, config->account_count) +
+    return rounded(sizeof(struct fp_match)) +
+           fp_ladders_size(config->max_orders, config->max_levels, config->max_symbols, config->account_count) +
            rounded(config->max_symbols * sizeof(struct fp_match_book)) + rounded(65536 * sizeof(uint16_t)) +
-           rounded(symbol_slots_for(config->max_symbols) * sizeof(uint16_t)) + rounded(FP_MATCH_MAX_ACCOUNTS * 256 * sizeof(uint32_t));
+           rounded(symbol_slots_for(config->max_symbols) * sizeof(uint16_t)) +
+           rounded(FP_MATCH_MAX_ACCOUNTS * 256 * sizeof(uint32_t));
 }
 
 int fp_match_init(struct fp_match *match, const struct fp_match_config *config, const struct fp_match_sink *sink) {
     if (!config_possible(config)) return FP_E_BAD_CONFIG;
     uint8_t *at = (uint8_t *)match + rounded(sizeof *match);
     match->sink = *sink;
-    fp_ladders_init(&match->ladders, at, config->max_orders, config->max_levels, config->max_symbols, config->account_count);
+    fp_ladders_init(&match->ladders, at, config->max_orders, config->max_levels, config->max_symbols,
+                    config->account_count);
     at += fp_ladders_size(config->max_orders, config->max_levels, config->max_symbols, config->account_count);
     match->books = (struct fp_match_book *)at;
     at += rounded(config->max_symbols * sizeof(struct fp_match_book));
@@ -37,7 +41,7 @@ int fp_match_init(struct fp_match *match, const struct fp_match_config *config, 
     match->symbol_slots = (uint16_t *)at;
     match->symbol_mask = symbol_slots_for(config->max_symbols) - 1;
     at += rounded((match->symbol_mask + 1) * sizeof(uint16_t));
-    match->last_user_ref = (uint32_t(*)[256])at;
+    match->last_user_ref = (uint32_t (*)[256])at;
     match->max_symbols = config->max_symbols;
     match->account_count = config->account_count;
     match->next_ref = match->first_ref = config->first_ref ? config->first_ref : 1;
@@ -57,15 +61,20 @@ static uint32_t symbol_slot(const struct fp_match *match, const char symbol[8]) 
     uint64_t key;
     memcpy(&key, symbol, 8);
     uint32_t slot = (uint32_t)((key * 0x9E3779B97F4A7C15ull) >> 40) & match->symbol_mask;
-    while (match->symbol_slots[slot] && memcmp(match->books[match->symbol_slots[slot] - 1].symbol, symbol, 8) != 0) slot = (slot + 1) & match->symbol_mask;
+    while (match->symbol_slots[slot] && memcmp(match->books[match->symbol_slots[slot] - 1].symbol, symbol, 8) != 0)
+        slot = (slot + 1) & match->symbol_mask;
     return slot;
 }
 
-int fp_match_symbol_of(const struct fp_match *match, const char symbol[8]) { return (int)match->symbol_slots[symbol_slot(match, symbol)] - 1; }
+int fp_match_symbol_of(const struct fp_match *match, const char symbol[8]) {
+    return (int)match->symbol_slots[symbol_slot(match, symbol)] - 1;
+}
 
 int fp_match_add_symbol(struct fp_match *match, const struct fp_match_symbol *symbol) {
     uint32_t slot = symbol_slot(match, symbol->symbol);
-    if (!symbol->locate || match->symbol_of_locate[symbol->locate] || match->symbol_slots[slot] || symbol->symbol[0] <= ' ') return FP_E_DUPLICATE;
+    if (!symbol->locate || match->symbol_of_locate[symbol->locate] || match->symbol_slots[slot] ||
+        symbol->symbol[0] <= ' ')
+        return FP_E_DUPLICATE;
     if (match->symbol_count >= match->max_symbols) return FP_E_NO_ROOM;
     struct fp_match_book *book = &match->books[match->symbol_count];
     memcpy(book->symbol, symbol->symbol, 8);
@@ -120,7 +129,9 @@ void fp_match_cancel_user(struct fp_match *match, uint32_t slot, uint32_t shares
 
 /* ---- arrivals ---- */
 
-static int crosses(int side, uint32_t limit_e4, uint32_t price_e4) { return side == FP_LADDER_BUY ? price_e4 <= limit_e4 : price_e4 >= limit_e4; }
+static int crosses(int side, uint32_t limit_e4, uint32_t price_e4) {
+    return side == FP_LADDER_BUY ? price_e4 <= limit_e4 : price_e4 >= limit_e4;
+}
 
 int fp_match_would_trade(const struct fp_match *match, const struct fp_arrival *in, uint32_t at_least) {
     int side = fp_ladder_side(in->order.side);
@@ -129,7 +140,8 @@ int fp_match_would_trade(const struct fp_match *match, const struct fp_arrival *
         const struct fp_price_level *level = &match->ladders.levels[at];
         if (!crosses(side, in->limit_e4, level->price_e4)) break;
         shares += level->shares;
-        for (uint32_t slot = level->head[FP_QUEUE_HIDDEN]; slot; slot = match->ladders.orders[slot].next) shares += match->ladders.orders[slot].open;
+        for (uint32_t slot = level->head[FP_QUEUE_HIDDEN]; slot; slot = match->ladders.orders[slot].next)
+            shares += match->ladders.orders[slot].open;
         if (shares >= at_least) return 1;
     }
     return 0;
@@ -170,7 +182,8 @@ uint32_t fp_match_trade(struct fp_match *match, struct fp_arrival *in) {
                 struct fp_resting *resting = &ladders->orders[slot];
                 next = resting->next;
                 if (in->users_only && resting->account == FP_MATCH_NO_ACCOUNT) continue;
-                if (resting->account != FP_MATCH_NO_ACCOUNT && resting->account == in->order.account && in->order.self_match != 'N') {
+                if (resting->account != FP_MATCH_NO_ACCOUNT && resting->account == in->order.account &&
+                    in->order.self_match != 'N') {
                     if (prevent_self_match(match, in, slot)) return traded;
                     continue;
                 }
@@ -181,7 +194,8 @@ uint32_t fp_match_trade(struct fp_match *match, struct fp_arrival *in) {
                 traded += shares;
                 if (in->users_only) match->stats.replay_user_fills++;
                 fp_match_execute(match, slot, shares, match_number);
-                if (in->order.account != FP_MATCH_NO_ACCOUNT) fp_emit_fill(match, &in->order, price_e4, shares, 'R', match_number);
+                if (in->order.account != FP_MATCH_NO_ACCOUNT)
+                    fp_emit_fill(match, &in->order, price_e4, shares, 'R', match_number);
             }
         }
     }
@@ -204,16 +218,23 @@ static int background_refused(struct fp_match *match, int error) {
 
 static int background_add(struct fp_match *match, const struct fp_match_input *input) {
     int symbol = symbol_at(match, input->locate);
-    if (symbol < 0 || (input->code != 'B' && input->code != 'S') || !input->shares || input->shares > FP_OUCH_MAX_QUANTITY || !input->price_e4 ||
-        input->price_e4 > FP_OUCH_MAX_PRICE_E4)
+    if (symbol < 0 || (input->code != 'B' && input->code != 'S') || !input->shares ||
+        input->shares > FP_OUCH_MAX_QUANTITY || !input->price_e4 || input->price_e4 > FP_OUCH_MAX_PRICE_E4)
         return background_refused(match, FP_E_BAD_FIELD);
     if (match->books[symbol].state != 'T' || match->phase != 'Q') return background_refused(match, FP_E_BAD_STATE);
     if (!fp_ladders_has_room(&match->ladders)) {
         match->stats.table_full++;
         return background_refused(match, FP_E_NO_ROOM);
     }
-    struct fp_arrival in = {.order = {.ref = match->next_ref++, .open = input->shares, .account = FP_MATCH_NO_ACCOUNT, .symbol = (uint16_t)symbol, .side = input->code, .display = 'Y'},
-                            .price_e4 = input->price_e4, .limit_e4 = input->price_e4, .immediate = input->time_in_force == '3'};
+    struct fp_arrival in = {.order = {.ref = match->next_ref++,
+                                      .open = input->shares,
+                                      .account = FP_MATCH_NO_ACCOUNT,
+                                      .symbol = (uint16_t)symbol,
+                                      .side = input->code,
+                                      .display = 'Y'},
+                            .price_e4 = input->price_e4,
+                            .limit_e4 = input->price_e4,
+                            .immediate = input->time_in_force == '3'};
     memcpy(in.order.attribution, input->attribution, 4);
     fp_match_trade(match, &in);
     if (in.order.open && !in.immediate && fp_match_rest(match, &in, 1)) match->rested = in.order.ref;
@@ -242,9 +263,13 @@ static int background_cancel(struct fp_match *match, const struct fp_match_input
 static int background_replace(struct fp_match *match, const struct fp_match_input *input) {
     uint32_t slot = background_slot(match, input->ref);
     if (!slot) return background_dead(match);
-    if (!input->shares || input->shares > FP_OUCH_MAX_QUANTITY || !input->price_e4 || input->price_e4 > FP_OUCH_MAX_PRICE_E4) return background_refused(match, FP_E_BAD_FIELD);
-    if (match->books[match->ladders.orders[slot].symbol].state != 'T' || match->phase != 'Q') return background_refused(match, FP_E_BAD_STATE);
-    struct fp_arrival in = {.order = match->ladders.orders[slot], .price_e4 = input->price_e4, .limit_e4 = input->price_e4};
+    if (!input->shares || input->shares > FP_OUCH_MAX_QUANTITY || !input->price_e4 ||
+        input->price_e4 > FP_OUCH_MAX_PRICE_E4)
+        return background_refused(match, FP_E_BAD_FIELD);
+    if (match->books[match->ladders.orders[slot].symbol].state != 'T' || match->phase != 'Q')
+        return background_refused(match, FP_E_BAD_STATE);
+    struct fp_arrival in = {
+        .order = match->ladders.orders[slot], .price_e4 = input->price_e4, .limit_e4 = input->price_e4};
     uint64_t old_ref = in.order.ref;
     in.order.open = input->shares;
     in.order.ref = match->next_ref++;
@@ -278,7 +303,8 @@ static void user_event(struct fp_match *match, char code) {
 /* Day orders end with the market: users are told why, the feed sees deletes. */
 static void clear_books(struct fp_match *match) {
     for (uint16_t account = 0; account < match->account_count; account++)
-        while (match->ladders.account_head[account]) fp_match_cancel_user(match, match->ladders.account_head[account], UINT32_MAX, 'E');
+        while (match->ladders.account_head[account])
+            fp_match_cancel_user(match, match->ladders.account_head[account], UINT32_MAX, 'E');
     for (uint16_t symbol = 0; symbol < match->symbol_count; symbol++)
         for (int side = 0; side < 2; side++)
             for (uint32_t at; (at = match->ladders.ladders[symbol].best[side]) != 0;) {
@@ -315,7 +341,8 @@ static int set_trading(struct fp_match *match, const struct fp_match_input *inpu
 
 static int disconnect(struct fp_match *match, uint16_t account) {
     if (account >= match->account_count) return FP_E_BAD_FIELD;
-    while (match->ladders.account_head[account]) fp_match_cancel_user(match, match->ladders.account_head[account], UINT32_MAX, 'S');
+    while (match->ladders.account_head[account])
+        fp_match_cancel_user(match, match->ladders.account_head[account], UINT32_MAX, 'S');
     return 0;
 }
 
@@ -344,7 +371,8 @@ int fp_match_apply(struct fp_match *match, const struct fp_match_input *input) {
 
 uint64_t fp_match_rested(const struct fp_match *match) { return match->rested; }
 
-int fp_match_order(const struct fp_match *match, uint64_t ref, uint16_t *locate, char *side, uint32_t *price_e4, uint32_t *shares) {
+int fp_match_order(const struct fp_match *match, uint64_t ref, uint16_t *locate, char *side, uint32_t *price_e4,
+                   uint32_t *shares) {
     uint32_t slot = fp_ladders_find(&match->ladders, ref);
     if (!slot || match->ladders.orders[slot].flags & FP_RESTING_SPENT) return FP_E_NOT_FOUND;
     const struct fp_resting *order = &match->ladders.orders[slot];
@@ -363,9 +391,12 @@ uint32_t fp_match_best(const struct fp_match *match, uint16_t locate, char side)
 int fp_match_depth(const struct fp_match *match, uint16_t locate, char side, struct fp_match_level *out, int max) {
     int symbol = symbol_at(match, locate), count = 0;
     if (symbol < 0) return FP_E_NOT_FOUND;
-    for (uint32_t at = match->ladders.ladders[symbol].best[fp_ladder_side(side)]; at && count < max; at = match->ladders.levels[at].worse) {
+    for (uint32_t at = match->ladders.ladders[symbol].best[fp_ladder_side(side)]; at && count < max;
+         at = match->ladders.levels[at].worse) {
         const struct fp_price_level *level = &match->ladders.levels[at];
-        if (level->displayed) out[count++] = (struct fp_match_level){.shares = level->shares, .price_e4 = level->price_e4, .orders = level->displayed};
+        if (level->displayed)
+            out[count++] = (struct fp_match_level){
+                .shares = level->shares, .price_e4 = level->price_e4, .orders = level->displayed};
     }
     return count;
 }
@@ -383,7 +414,8 @@ char fp_match_state(const struct fp_match *match, uint16_t locate) {
 int fp_match_account_orders(const struct fp_match *match, uint16_t account, uint64_t *refs, int max) {
     int count = 0;
     if (account >= match->account_count) return 0;
-    for (uint32_t slot = match->ladders.account_head[account]; slot; slot = match->ladders.orders[slot].account_next, count++)
+    for (uint32_t slot = match->ladders.account_head[account]; slot;
+         slot = match->ladders.orders[slot].account_next, count++)
         if (count < max) refs[count] = match->ladders.orders[slot].ref;
     return count;
 }
@@ -395,4 +427,6 @@ void fp_match_stats(const struct fp_match *match, struct fp_match_stats *out) {
     out->live_levels = match->ladders.live_levels;
 }
 
-int fp_match_validate(const struct fp_match *match) { return fp_ladders_validate(&match->ladders, match->symbol_count); }
+int fp_match_validate(const struct fp_match *match) {
+    return fp_ladders_validate(&match->ladders, match->symbol_count);
+}

@@ -16,7 +16,8 @@ enum { CHUNK_BYTES = 1 << 16 };
 #define GOODBYE_NS 1000000000ull /* how long a closing connection may take to read what it was told */
 #define TICK_NS 100000000ull
 
-int fp_ports_open(struct fp_ports *ports, const struct fp_ports_config *config, const char *host, uint16_t *port, int epoll, uint64_t epoll_tag) {
+int fp_ports_open(struct fp_ports *ports, const struct fp_ports_config *config, const char *host, uint16_t *port,
+                  int epoll, uint64_t epoll_tag) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(*port)};
     socklen_t length = sizeof address;
     int on = 1;
@@ -53,7 +54,9 @@ int fp_ports_add_user(struct fp_ports *ports, const char *username, const char *
     if (pad(user->username, 6, username) < 0 || pad(user->password, 10, password) < 0) return FP_E_BAD_CONFIG;
     user->connection = -1;
     user->cut_in = user->cut_out = FP_PORTS_NO_CUT;
-    if (fp_store_open(&user->out, CHUNK_BYTES, ports->config.store_limit_bytes) < 0 || fp_store_open(&user->in, CHUNK_BYTES, ports->config.store_limit_bytes) < 0) return FP_E_NO_MEMORY;
+    if (fp_store_open(&user->out, CHUNK_BYTES, ports->config.store_limit_bytes) < 0 ||
+        fp_store_open(&user->in, CHUNK_BYTES, ports->config.store_limit_bytes) < 0)
+        return FP_E_NO_MEMORY;
     return ports->user_count++;
 }
 
@@ -92,7 +95,8 @@ static void detach(struct fp_ports *ports, struct fp_ports_connection *c, int te
 }
 
 static void watch(struct fp_ports *ports, struct fp_ports_connection *c, int for_write) {
-    struct epoll_event event = {.events = EPOLLIN | (for_write ? (uint32_t)EPOLLOUT : 0u), .data.u64 = ports->epoll_tag + (uint64_t)(c - ports->connections)};
+    struct epoll_event event = {.events = EPOLLIN | (for_write ? (uint32_t)EPOLLOUT : 0u),
+                                .data.u64 = ports->epoll_tag + (uint64_t)(c - ports->connections)};
     if (c->wants_write == for_write) return;
     c->wants_write = (uint8_t)for_write;
     epoll_ctl(ports->epoll, EPOLL_CTL_MOD, c->fd, &event);
@@ -157,9 +161,13 @@ static void stage(struct fp_ports *ports, struct fp_ports_connection *c, int len
 }
 
 /* Close after what is staged, with a word why when there is one. */
-static void end_connection(struct fp_ports *ports, struct fp_ports_connection *c, const char *why, int tell, uint64_t now_ns) {
+static void end_connection(struct fp_ports *ports, struct fp_ports_connection *c, const char *why, int tell,
+                           uint64_t now_ns) {
     if (c->closing) return;
-    if (why) stage(ports, c, fp_soup_put('+', (const uint8_t *)why, strlen(why), c->out + c->out_used, ports->config.out_bytes - c->out_used));
+    if (why)
+        stage(ports, c,
+              fp_soup_put('+', (const uint8_t *)why, strlen(why), c->out + c->out_used,
+                          ports->config.out_bytes - c->out_used));
     detach(ports, c, tell, now_ns);
     c->closing = 1;
     c->closing_ns = now_ns + GOODBYE_NS;
@@ -182,7 +190,8 @@ static void pump(struct fp_ports *ports, struct fp_ports_connection *c, uint64_t
             end_connection(ports, c, "messages no longer kept", 1, now_ns);
             return;
         }
-        int staged = fp_soup_server_send(&c->soup, now_ns, message, (size_t)length, c->out + c->out_used, ports->config.out_bytes - c->out_used);
+        int staged = fp_soup_server_send(&c->soup, now_ns, message, (size_t)length, c->out + c->out_used,
+                                         ports->config.out_bytes - c->out_used);
         if (staged < 0) { /* full: the place in the stream waits */
             if (!c->out_used || c->blocked_ns) return;
             if (!push(ports, c, now_ns)) return;
@@ -208,20 +217,27 @@ void fp_ports_flush(struct fp_ports *ports, uint64_t now_ns) {
         int at = ports->users[i].connection;
         if (at < 0) continue;
         struct fp_ports_connection *c = &ports->connections[at];
-        if (c->soup.next_sequence < ports->users[i].out.next_sequence || (ports->ended && !c->ended)) pump(ports, c, now_ns);
+        if (c->soup.next_sequence < ports->users[i].out.next_sequence || (ports->ended && !c->ended))
+            pump(ports, c, now_ns);
     }
 }
 
 /* ---- logins ---- */
 
-static void refuse(struct fp_ports *ports, struct fp_ports_connection *c, char reason, const char *why, uint64_t *counter, uint64_t now_ns) {
+static void refuse(struct fp_ports *ports, struct fp_ports_connection *c, char reason, const char *why,
+                   uint64_t *counter, uint64_t now_ns) {
     ++*counter;
-    if (why) stage(ports, c, fp_soup_put('+', (const uint8_t *)why, strlen(why), c->out + c->out_used, ports->config.out_bytes - c->out_used));
-    stage(ports, c, fp_soup_server_reject(&c->soup, reason, c->out + c->out_used, ports->config.out_bytes - c->out_used));
+    if (why)
+        stage(ports, c,
+              fp_soup_put('+', (const uint8_t *)why, strlen(why), c->out + c->out_used,
+                          ports->config.out_bytes - c->out_used));
+    stage(ports, c,
+          fp_soup_server_reject(&c->soup, reason, c->out + c->out_used, ports->config.out_bytes - c->out_used));
     end_connection(ports, c, NULL, 0, now_ns);
 }
 
-static void login(struct fp_ports *ports, struct fp_ports_connection *c, const struct fp_soup_event *event, uint64_t now_ns) {
+static void login(struct fp_ports *ports, struct fp_ports_connection *c, const struct fp_soup_event *event,
+                  uint64_t now_ns) {
     struct fp_soup_login asked;
     struct fp_ports_stats *stats = &ports->stats;
     int at = -1;
@@ -238,24 +254,32 @@ static void login(struct fp_ports *ports, struct fp_ports_connection *c, const s
     }
     struct fp_ports_user *user = &ports->users[at];
     if (ports->ended) refuse(ports, c, 'S', "session has ended", &stats->login_after_end, now_ns);
-    else if (!same_text(asked.session, "          ", 10) && !same_text(asked.session, ports->config.session, 10)) refuse(ports, c, 'S', NULL, &stats->login_wrong_session, now_ns);
-    else if (user->connection >= 0 && !ports->config.kick_on_duplicate) refuse(ports, c, 'S', "user is logged in", &stats->login_duplicate, now_ns);
-    else if (asked.sequence > user->out.next_sequence) refuse(ports, c, 'S', "sequence is ahead of the session", &stats->login_sequence_ahead, now_ns);
-    else if (asked.sequence && asked.sequence < user->out.first_sequence) refuse(ports, c, 'S', "sequence is no longer kept", &stats->login_sequence_gone, now_ns);
+    else if (!same_text(asked.session, "          ", 10) && !same_text(asked.session, ports->config.session, 10))
+        refuse(ports, c, 'S', NULL, &stats->login_wrong_session, now_ns);
+    else if (user->connection >= 0 && !ports->config.kick_on_duplicate)
+        refuse(ports, c, 'S', "user is logged in", &stats->login_duplicate, now_ns);
+    else if (asked.sequence > user->out.next_sequence)
+        refuse(ports, c, 'S', "sequence is ahead of the session", &stats->login_sequence_ahead, now_ns);
+    else if (asked.sequence && asked.sequence < user->out.first_sequence)
+        refuse(ports, c, 'S', "sequence is no longer kept", &stats->login_sequence_gone, now_ns);
     else {
         if (user->connection >= 0) {
             stats->kicked++;
             end_connection(ports, &ports->connections[user->connection], "another login took over", 1, now_ns);
         }
         /* 0 asks for the most recent message, which the session's first login cannot have */
-        uint64_t sequence = asked.sequence ? asked.sequence : user->out.next_sequence > 1 ? user->out.next_sequence - 1 : 1;
+        uint64_t sequence = asked.sequence                ? asked.sequence
+                            : user->out.next_sequence > 1 ? user->out.next_sequence - 1
+                                                          : 1;
         c->user = at;
         user->connection = (int)(c - ports->connections);
         if (c->cut_in == FP_PORTS_NO_CUT) c->cut_in = user->cut_in;
         if (c->cut_out == FP_PORTS_NO_CUT) c->cut_out = user->cut_out;
         user->cut_in = user->cut_out = FP_PORTS_NO_CUT;
         stats->logins++;
-        stage(ports, c, fp_soup_server_accept(&c->soup, now_ns, ports->config.session, sequence, c->out + c->out_used, ports->config.out_bytes - c->out_used));
+        stage(ports, c,
+              fp_soup_server_accept(&c->soup, now_ns, ports->config.session, sequence, c->out + c->out_used,
+                                    ports->config.out_bytes - c->out_used));
         pump(ports, c, now_ns);
     }
 }
@@ -289,11 +313,13 @@ void fp_ports_accept(struct fp_ports *ports, uint64_t now_ns) {
         ports->cut_in = ports->cut_out = FP_PORTS_NO_CUT;
         int kernel_bytes = (int)ports->config.out_bytes;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kernel_bytes, sizeof kernel_bytes); /* else the kernel would let a slow reader have megabytes */
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kernel_bytes,
+                   sizeof kernel_bytes); /* else the kernel would let a slow reader have megabytes */
         fp_soup_server_init(&c->soup, now_ns);
         c->soup.login_timeout_ns = ports->config.login_timeout_ns;
         c->soup.idle_timeout_ns = ports->config.idle_timeout_ns;
-        struct epoll_event event = {.events = EPOLLIN, .data.u64 = ports->epoll_tag + (uint64_t)(c - ports->connections)};
+        struct epoll_event event = {.events = EPOLLIN,
+                                    .data.u64 = ports->epoll_tag + (uint64_t)(c - ports->connections)};
         epoll_ctl(ports->epoll, EPOLL_CTL_ADD, fd, &event);
         ports->stats.connections++;
         ports->stats.live++;
@@ -304,7 +330,8 @@ void fp_ports_accept(struct fp_ports *ports, uint64_t now_ns) {
 /* ---- bytes in ---- */
 
 /* Returns 0 when the message must wait for the owner. */
-static int message(struct fp_ports *ports, struct fp_ports_connection *c, const uint8_t *bytes, size_t length, uint64_t now_ns) {
+static int message(struct fp_ports *ports, struct fp_ports_connection *c, const uint8_t *bytes, size_t length,
+                   uint64_t now_ns) {
     if (length > FP_OUCH_MAX_LEN) {
         ports->stats.ouch_oversized++;
         return 1;
@@ -314,7 +341,8 @@ static int message(struct fp_ports *ports, struct fp_ports_connection *c, const 
     return 1;
 }
 
-static void bad_packet(struct fp_ports *ports, struct fp_ports_connection *c, int error, const uint8_t *bytes, size_t length, uint64_t now_ns) {
+static void bad_packet(struct fp_ports *ports, struct fp_ports_connection *c, int error, const uint8_t *bytes,
+                       size_t length, uint64_t now_ns) {
     const char *why = "bad packet";
     uint16_t told = length >= 2 ? fp_load_be16(bytes) : 1;
     if (told == 0) {
@@ -412,7 +440,8 @@ void fp_ports_resume(struct fp_ports *ports, uint64_t now_ns) {
     if (!ports->stalled) return;
     ports->stalled = 0;
     for (int i = 0; i < FP_PORTS_MAX_CONNECTIONS; i++)
-        if (ports->connections[i].fd >= 0 && ports->connections[i].in_used && !ports->connections[i].closing) take_packets(ports, &ports->connections[i], now_ns);
+        if (ports->connections[i].fd >= 0 && ports->connections[i].in_used && !ports->connections[i].closing)
+            take_packets(ports, &ports->connections[i], now_ns);
 }
 
 /* ---- time ---- */
@@ -434,7 +463,8 @@ uint64_t fp_ports_timer(struct fp_ports *ports, uint64_t now_ns) {
             continue;
         }
         int was_live = c->soup.state == FP_SOUP_LIVE;
-        int staged = fp_soup_server_timer(&c->soup, now_ns, c->out + c->out_used, ports->config.out_bytes - c->out_used);
+        int staged = fp_soup_server_timer(&c->soup, now_ns, c->out + c->out_used,
+                                          ports->config.out_bytes - c->out_used);
         if (staged > 0) {
             ports->stats.heartbeats_out++;
             stage(ports, c, staged);
@@ -452,7 +482,8 @@ void fp_ports_end(struct fp_ports *ports, uint64_t now_ns) {
     ports->ended = 1;
     fp_ports_flush(ports, now_ns);
     for (int i = 0; i < FP_PORTS_MAX_CONNECTIONS; i++)
-        if (ports->connections[i].fd >= 0 && ports->connections[i].user < 0 && !ports->connections[i].closing) end_connection(ports, &ports->connections[i], NULL, 0, now_ns);
+        if (ports->connections[i].fd >= 0 && ports->connections[i].user < 0 && !ports->connections[i].closing)
+            end_connection(ports, &ports->connections[i], NULL, 0, now_ns);
 }
 
 void fp_ports_cut(struct fp_ports *ports, int user, uint64_t in_bytes, uint64_t out_bytes) {

@@ -112,7 +112,11 @@ static int add(struct fp_match *match, const union fp_itch_body *m) {
     char attribution[4] = {0};
     if (m->type == 'F') {
         const struct fp_itch_add_order_mpid *f = &m->add_order_mpid;
-        from_f = (struct fp_itch_add_order){.order_ref = f->order_ref, .shares = f->shares, .price_e4 = f->price_e4, .locate = f->locate, .side = f->side};
+        from_f = (struct fp_itch_add_order){.order_ref = f->order_ref,
+                                            .shares = f->shares,
+                                            .price_e4 = f->price_e4,
+                                            .locate = f->locate,
+                                            .side = f->side};
         memcpy(from_f.stock, f->stock, 8);
         memcpy(attribution, f->attribution, 4);
         a = &from_f;
@@ -128,8 +132,15 @@ static int add(struct fp_match *match, const union fp_itch_body *m) {
     }
     int symbol = book_of(match, a->locate, a->stock, 'A');
     if (symbol < 0) return FP_E_BAD_FIELD;
-    struct fp_arrival in = {.order = {.ref = a->order_ref, .open = a->shares, .recorded = a->shares, .account = FP_MATCH_NO_ACCOUNT, .symbol = (uint16_t)symbol, .side = a->side,
-                                      .display = 'Y', .flags = FP_RESTING_REPLAYED}, .price_e4 = a->price_e4};
+    struct fp_arrival in = {.order = {.ref = a->order_ref,
+                                      .open = a->shares,
+                                      .recorded = a->shares,
+                                      .account = FP_MATCH_NO_ACCOUNT,
+                                      .symbol = (uint16_t)symbol,
+                                      .side = a->side,
+                                      .display = 'Y',
+                                      .flags = FP_RESTING_REPLAYED},
+                            .price_e4 = a->price_e4};
     memcpy(in.order.attribution, attribution, 4);
     if (!fp_ladders_has_room(&match->ladders)) {
         match->stats.table_full++;
@@ -162,7 +173,8 @@ static uint32_t fill_users_ahead(struct fp_match *match, uint32_t slot, uint32_t
 }
 
 /* E and C: shares at the same place, everything else is published as recorded. */
-static int execute(struct fp_match *match, uint64_t ref, uint16_t locate, uint32_t shares, const uint8_t *bytes, size_t length) {
+static int execute(struct fp_match *match, uint64_t ref, uint16_t locate, uint32_t shares, const uint8_t *bytes,
+                   size_t length) {
     uint32_t slot = recorded_slot(match, ref, locate);
     if (!slot) return FP_E_NOT_FOUND;
     struct fp_resting *order = &match->ladders.orders[slot];
@@ -240,7 +252,8 @@ static int replace(struct fp_match *match, const struct fp_itch_order_replace *m
     return arrive(match, &in, live ? m->order_ref : 0);
 }
 
-static int directory(struct fp_match *match, const struct fp_itch_stock_directory *m, const uint8_t *bytes, size_t length) {
+static int directory(struct fp_match *match, const struct fp_itch_stock_directory *m, const uint8_t *bytes,
+                     size_t length) {
     int symbol = m->locate && m->stock[0] > ' ' ? book_of(match, m->locate, m->stock, 'R') : -1;
     if (symbol < 0) return FP_E_BAD_FIELD;
     match->books[symbol].round_lot = m->round_lot_size;
@@ -253,7 +266,13 @@ static int directory(struct fp_match *match, const struct fp_itch_stock_director
 /* Where the other messages name their stock; 0 = they name none. */
 static uint8_t stock_offset(char type) {
     switch (type) {
-    case 'H': case 'Y': case 'K': case 'J': case 'h': case 'N': case 'O': return 11;
+    case 'H':
+    case 'Y':
+    case 'K':
+    case 'J':
+    case 'h':
+    case 'N':
+    case 'O': return 11;
     case 'L': return 15;
     case 'Q': return 19;
     case 'P': return 24;
@@ -294,9 +313,14 @@ int fp_match_replay(struct fp_match *match, const struct fp_match_input *input) 
     switch (m.type) {
     case 'S': match->stats.replay_system_events++; return 0;
     case 'R': return directory(match, &m.stock_directory, input->bytes, input->length);
-    case 'A': case 'F': return add(match, &m);
-    case 'E': return execute(match, m.order_executed.order_ref, m.order_executed.locate, m.order_executed.shares, input->bytes, input->length);
-    case 'C': return execute(match, m.order_executed_with_price.order_ref, m.order_executed_with_price.locate, m.order_executed_with_price.shares, input->bytes, input->length);
+    case 'A':
+    case 'F': return add(match, &m);
+    case 'E':
+        return execute(match, m.order_executed.order_ref, m.order_executed.locate, m.order_executed.shares,
+                       input->bytes, input->length);
+    case 'C':
+        return execute(match, m.order_executed_with_price.order_ref, m.order_executed_with_price.locate,
+                       m.order_executed_with_price.shares, input->bytes, input->length);
     case 'X': return cancel(match, m.order_cancel.order_ref, m.order_cancel.locate, m.order_cancel.shares);
     case 'D': return end(match, m.order_delete.order_ref, m.order_delete.locate);
     case 'U': return replace(match, &m.order_replace);

@@ -1,16 +1,9 @@
 /* See server.h. One lock; the thread holds it while it works and lets go while it waits. */
-#include "server.h"
-#include "fastpath/core/records.h"
-#include "feed.h"
-#include "ledger.h"
-#include "ports.h"
-#include "tape.h"
+#include "venue.h"
 #include <arpa/inet.h>
 #include <errno.h>
-#include <pthread.h>
 #include <sched.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,50 +15,17 @@
 #include <unistd.h>
 
 enum {
-    DELAYED = 8192,          /* orders within their latency at once */
     BURST = 256,             /* flow or replay messages between two looks at the sockets */
-    TAG_WAKE = 1, TAG_TIMER = 2, TAG_REREQUEST = 3, TAG_LISTENER = 4, TAG_CONNECTION = 5
+    TAG_WAKE = 1,
+    TAG_TIMER = 2,
+    TAG_REREQUEST = 3,
+    TAG_LISTENER = 4,
+    TAG_CONNECTION = 5
 };
 #define SECOND_NS 1000000000ull
 #define FLOW_TICK_NS 1000000ull   /* the flow wakes up at most so often; what is due by then goes into one packet */
 #define LEDGER_FLUSH_NS 100000000ull
 #define OWN_NUMBERS (1ull << 40)  /* ours during a replay; recorded ones are smaller */
-
-struct delayed {
-    uint64_t due_ns;
-    uint16_t account, length;
-    uint8_t kind;
-    uint8_t bytes[512];
-};
-
-struct fp_exchange {
-    pthread_mutex_t lock;
-    pthread_t thread;
-    atomic_int waiting, stopping; /* callers that want the lock; the thread should end */
-    uint8_t started, ended;
-    int epoll, wake, timer, rerequest;
-    uint16_t order_port, rerequest_port, feed_port[2];
-    struct fp_exchange_config config;
-    uint8_t cancel_on_disconnect[FP_PORTS_MAX_USERS];
-    struct fp_exchange_stats stats;
-    struct fp_match *match;
-    struct fp_flow *flow;
-    struct fp_tape tape;
-    struct fp_feed feed;
-    struct fp_ports ports;
-    struct fp_ledger ledger;
-    uint64_t ledger_ns;           /* last flush */
-    struct delayed *delayed;      /* ring */
-    uint32_t delayed_head, delayed_count;
-    uint64_t timer_ns;            /* what the timer is set to */
-    uint64_t active_ns;           /* last work, for spinning */
-    uint64_t pace_ns;             /* the background's messages count from here */
-    uint64_t pace_messages;       /* sent since then */
-    const uint8_t *next_message;  /* of the tape, waiting for its time */
-    int next_length;
-    uint64_t tape_first_ns;       /* time of its first message */
-    uint64_t venue_ns;            /* last time given to the core; never goes back */
-};
 
 static uint64_t clock_ns(clockid_t which) {
     struct timespec t;
@@ -73,7 +33,7 @@ static uint64_t clock_ns(clockid_t which) {
     return (uint64_t)t.tv_sec * SECOND_NS + (uint64_t)t.tv_nsec;
 }
 
-static uint64_t now_mono(void) { return clock_ns(CLOCK_MONOTONIC); }
+uint64_t fp_venue_now(void) { return clock_ns(CLOCK_MONOTONIC); }
 
 /* Nanoseconds since New York midnight. */
 static uint64_t venue_time(struct fp_exchange *x) {
@@ -96,16 +56,18 @@ static void on_order(void *context, uint16_t account, const uint8_t *ouch, size_
     if (x->ledger.fd >= 0) fp_ledger_output(&x->ledger, 'O', account, x->venue_ns, ouch, length);
 }
 
-static void on_input(void *context, const struct fp_match_input *input) { fp_ledger_input(&((struct fp_exchange *)context)->ledger, input); }
+static void on_input(void *context, const struct fp_match_input *input) {
+    fp_ledger_input(&((struct fp_exchange *)context)->ledger, input);
+}
 
-static int apply(struct fp_exchange *x, struct fp_match_input *input) {
+int fp_venue_apply(struct fp_exchange *x, struct fp_match_input *input) {
     input->time_ns = venue_time(x);
     x->stats.steps++;
     return fp_match_apply(x->match, input);
 }
 
 /* Send what the steps since the last flush have caused: answers first, then the feed. */
-static void flush(struct fp_exchange *x, uint64_t now_ns) {
+void fp_venue_flush(struct fp_exchange *x, uint64_t now_ns) {
     fp_ports_flush(&x->ports, now_ns);
     fp_feed_flush(&x->feed, now_ns);
 }
@@ -114,10 +76,11 @@ static void flush(struct fp_exchange *x, uint64_t now_ns) {
 
 static void apply_order(struct fp_exchange *x, uint8_t kind, uint16_t account, const uint8_t *bytes, size_t length) {
     struct fp_match_input in = {.kind = kind, .account = account, .bytes = bytes, .length = (uint32_t)length};
-    apply(x, &in);
+    fp_venue_apply(x, &in);
 }
 
-static int enqueue(struct fp_exchange *x, uint8_t kind, uint16_t account, const uint8_t *bytes, size_t length, uint64_t now_ns) {
+static int enqueue(struct fp_exchange *x, uint8_t kind, uint16_t account, const uint8_t *bytes, size_t length,
+                   uint64_t now_ns) {
     if (x->ended) { /* nobody is there to hear it */
         x->stats.orders_after_end += kind == FP_MATCH_OUCH;
         return 1;
@@ -126,15 +89,15 @@ static int enqueue(struct fp_exchange *x, uint8_t kind, uint16_t account, const 
         apply_order(x, kind, account, bytes, length);
         return 1;
     }
-    if (x->delayed_count == DELAYED) {
+    if (x->delayed_count == FP_VENUE_DELAYED) {
         if (kind == FP_MATCH_OUCH) return 0;
         apply_order(x, kind, account, bytes, length); /* a disconnect cannot wait for room */
         return 1;
     }
-    struct delayed *d = &x->delayed[(x->delayed_head + x->delayed_count) % DELAYED];
+    struct fp_venue_delayed *d = &x->delayed[(x->delayed_head + x->delayed_count) % FP_VENUE_DELAYED];
     d->due_ns = now_ns + (uint64_t)x->config.order_latency_us * 1000;
     if (x->delayed_count) { /* orders never overtake each other, also when the latency is lowered */
-        uint64_t before = x->delayed[(x->delayed_head + x->delayed_count - 1) % DELAYED].due_ns;
+        uint64_t before = x->delayed[(x->delayed_head + x->delayed_count - 1) % FP_VENUE_DELAYED].due_ns;
         if (d->due_ns < before) d->due_ns = before;
     }
     d->kind = kind;
@@ -154,12 +117,12 @@ static void on_disconnect(void *context, int user, uint64_t now_ns) {
     if (x->cancel_on_disconnect[user]) enqueue(x, FP_MATCH_DISCONNECT, (uint16_t)user, NULL, 0, now_ns);
 }
 
-static int apply_delayed(struct fp_exchange *x, uint64_t until_ns) {
+int fp_venue_apply_delayed(struct fp_exchange *x, uint64_t until_ns) {
     int some = 0;
     while (x->delayed_count && x->delayed[x->delayed_head].due_ns <= until_ns) {
-        struct delayed *d = &x->delayed[x->delayed_head];
+        struct fp_venue_delayed *d = &x->delayed[x->delayed_head];
         apply_order(x, d->kind, d->account, d->bytes, d->length);
-        x->delayed_head = (x->delayed_head + 1) % DELAYED;
+        x->delayed_head = (x->delayed_head + 1) % FP_VENUE_DELAYED;
         x->delayed_count--;
         some = 1;
     }
@@ -167,11 +130,11 @@ static int apply_delayed(struct fp_exchange *x, uint64_t until_ns) {
 }
 
 static uint64_t run_delayed(struct fp_exchange *x, uint64_t now_ns) {
-    int some = apply_delayed(x, now_ns);
+    int some = fp_venue_apply_delayed(x, now_ns);
     if (some) {
         x->active_ns = now_ns;
         fp_ports_resume(&x->ports, now_ns);
-        flush(x, now_ns);
+        fp_venue_flush(x, now_ns);
     }
     return x->delayed_count ? x->delayed[x->delayed_head].due_ns : UINT64_MAX;
 }
@@ -196,8 +159,9 @@ static uint64_t run_flow(struct fp_exchange *x, uint64_t now_ns) {
         x->stats.steps++;
         x->pace_messages += feed_messages(x) - before;
     }
-    if (steps) flush(x, now_ns);
-    if (x->pace_messages + 4 * BURST < allowed || allowed > 1u << 30) { /* too far behind (a halted market, a loaded machine): do not catch up in a storm */
+    if (steps) fp_venue_flush(x, now_ns);
+    if (x->pace_messages + 4 * BURST < allowed ||
+        allowed > 1u << 30) { /* too far behind (a halted market, a loaded machine): do not catch up in a storm */
         x->pace_ns = now_ns;
         x->pace_messages = 0;
     }
@@ -209,22 +173,25 @@ static uint64_t message_time(const uint8_t *itch) { return fp_load_be48(itch + 5
 
 static uint64_t run_replay(struct fp_exchange *x, uint64_t now_ns) {
     if (!x->tape.form || x->ended || x->stats.replay_done) return UINT64_MAX;
-    uint64_t allowed = !x->config.replay_speed_e3 && x->config.messages_per_s ? allowance(x, now_ns) : UINT64_MAX, due = now_ns;
+    uint64_t allowed = !x->config.replay_speed_e3 && x->config.messages_per_s ? allowance(x, now_ns) : UINT64_MAX,
+             due = now_ns;
     int steps = 0;
     while (x->next_length > 0) {
         if (steps == BURST || x->pace_messages >= allowed) break;
         if (x->config.replay_speed_e3) {
             uint64_t t = message_time(x->next_message), after = t > x->tape_first_ns ? t - x->tape_first_ns : 0;
-            due = x->pace_ns + after / x->config.replay_speed_e3 * 1000 + after % x->config.replay_speed_e3 * 1000 / x->config.replay_speed_e3;
+            due = x->pace_ns + after / x->config.replay_speed_e3 * 1000 +
+                  after % x->config.replay_speed_e3 * 1000 / x->config.replay_speed_e3;
             if (due > now_ns) break;
         }
-        struct fp_match_input in = {.kind = FP_MATCH_ITCH, .bytes = x->next_message, .length = (uint32_t)x->next_length};
-        apply(x, &in);
+        struct fp_match_input in = {
+            .kind = FP_MATCH_ITCH, .bytes = x->next_message, .length = (uint32_t)x->next_length};
+        fp_venue_apply(x, &in);
         x->pace_messages++;
         steps++;
         x->next_length = fp_tape_next(&x->tape, &x->next_message);
     }
-    if (steps) flush(x, now_ns);
+    if (steps) fp_venue_flush(x, now_ns);
     if (x->next_length <= 0) {
         x->stats.replay_done = 1;
         return UINT64_MAX;
@@ -252,14 +219,15 @@ static uint64_t run_due(struct fp_exchange *x, uint64_t now_ns) {
         }
     }
     /* timers above may have cancelled orders of lost connections */
-    flush(x, now_ns);
+    fp_venue_flush(x, now_ns);
     return next;
 }
 
 static void set_timer(struct fp_exchange *x, uint64_t due_ns) {
     if (due_ns == x->timer_ns) return;
     x->timer_ns = due_ns;
-    struct itimerspec when = {.it_value = {.tv_sec = (time_t)(due_ns / SECOND_NS), .tv_nsec = (long)(due_ns % SECOND_NS)}};
+    struct itimerspec when = {
+        .it_value = {.tv_sec = (time_t)(due_ns / SECOND_NS), .tv_nsec = (long)(due_ns % SECOND_NS)}};
     if (due_ns == UINT64_MAX) memset(&when, 0, sizeof when);
     timerfd_settime(x->timer, TFD_TIMER_ABSTIME, &when, NULL);
 }
@@ -302,7 +270,7 @@ static void *run(void *argument) {
     struct epoll_event events[64];
     pthread_mutex_lock(&x->lock);
     while (!atomic_load(&x->stopping)) {
-        uint64_t now_ns = now_mono(), next = run_due(x, now_ns);
+        uint64_t now_ns = fp_venue_now(), next = run_due(x, now_ns);
         int spin = x->config.spin_us && now_ns - x->active_ns < (uint64_t)x->config.spin_us * 1000;
         int at_once = spin || next <= now_ns;
         if (!at_once) set_timer(x, next);
@@ -312,9 +280,9 @@ static void *run(void *argument) {
         int count = epoll_wait(x->epoll, events, 64, at_once ? 0 : -1);
         pthread_mutex_lock(&x->lock);
         x->stats.wakeups += !at_once;
-        now_ns = now_mono();
+        now_ns = fp_venue_now();
         for (int i = 0; i < count; i++) handle(x, &events[i], now_ns);
-        if (count > 0) flush(x, now_ns);
+        if (count > 0) fp_venue_flush(x, now_ns);
     }
     fp_ledger_flush(&x->ledger);
     pthread_mutex_unlock(&x->lock);
@@ -329,7 +297,8 @@ static int fail(char *text, int error, const char *format, ...) {
     va_start(args, format);
     int used = vsnprintf(text, 256, format, args);
     va_end(args);
-    if (error == FP_E_SYSTEM && used > 0 && used < 250) snprintf(text + used, (size_t)(256 - used), ": %s", strerror(code));
+    if (error == FP_E_SYSTEM && used > 0 && used < 250)
+        snprintf(text + used, (size_t)(256 - used), ": %s", strerror(code));
     return error;
 }
 
@@ -340,7 +309,9 @@ static uint16_t free_udp_port(void) {
     uint16_t port = 0;
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0) return 0;
-    if (bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && getsockname(fd, (struct sockaddr *)&address, &length) == 0) port = ntohs(address.sin_port);
+    if (bind(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
+        getsockname(fd, (struct sockaddr *)&address, &length) == 0)
+        port = ntohs(address.sin_port);
     close(fd);
     return port;
 }
@@ -351,7 +322,9 @@ static int open_rerequest(struct fp_exchange *x) {
     int buffer = 1 << 20;
     if (inet_pton(AF_INET, x->config.rerequest_host, &address.sin_addr) != 1) return FP_E_BAD_CONFIG;
     x->rerequest = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (x->rerequest < 0 || bind(x->rerequest, (struct sockaddr *)&address, sizeof address) < 0 || getsockname(x->rerequest, (struct sockaddr *)&address, &length) < 0) return FP_E_SYSTEM;
+    if (x->rerequest < 0 || bind(x->rerequest, (struct sockaddr *)&address, sizeof address) < 0 ||
+        getsockname(x->rerequest, (struct sockaddr *)&address, &length) < 0)
+        return FP_E_SYSTEM;
     setsockopt(x->rerequest, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
     x->rerequest_port = ntohs(address.sin_port);
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = TAG_REREQUEST};
@@ -368,48 +341,69 @@ static int open_books(struct fp_exchange *x, char *text) {
         x->cancel_on_disconnect[i] = c->users[i].cancel_on_disconnect;
     }
     int replay = c->replay_path[0] != 0;
-    struct fp_match_config books = {.symbols = c->symbols, .accounts = accounts, .max_orders = c->max_orders, .max_levels = c->max_levels, .max_symbols = c->max_symbols,
-                                    .symbol_count = replay ? 0 : c->symbol_count, .account_count = c->user_count,
-                                    .first_ref = replay ? OWN_NUMBERS : 1, .first_match = replay ? OWN_NUMBERS : 1};
+    struct fp_match_config books = {.symbols = c->symbols,
+                                    .accounts = accounts,
+                                    .max_orders = c->max_orders,
+                                    .max_levels = c->max_levels,
+                                    .max_symbols = c->max_symbols,
+                                    .symbol_count = replay ? 0 : c->symbol_count,
+                                    .account_count = c->user_count,
+                                    .first_ref = replay ? OWN_NUMBERS : 1,
+                                    .first_match = replay ? OWN_NUMBERS : 1};
     struct fp_match_sink sink = {x, on_feed, on_order, c->ledger_path[0] ? on_input : NULL};
     size_t size = fp_match_size(&books);
-    if (!size) return fail(text, FP_E_BAD_CONFIG, "max_orders, max_levels, max_symbols or the number of symbols or users is out of range");
+    if (!size)
+        return fail(text, FP_E_BAD_CONFIG,
+                    "max_orders, max_levels, max_symbols or the number of symbols or users is out of range");
     x->match = aligned_alloc(64, (size + 63) & ~(size_t)63);
     if (!x->match) return fail(text, FP_E_NO_MEMORY, "no memory for %zu bytes of books", size);
     memset(x->match, 0, size);
-    if (fp_match_init(x->match, &books, &sink) < 0) return fail(text, FP_E_BAD_CONFIG, "a symbol or locate twice, or a bad self_match letter");
+    if (fp_match_init(x->match, &books, &sink) < 0)
+        return fail(text, FP_E_BAD_CONFIG, "a symbol or locate twice, or a bad self_match letter");
     if (replay) {
         int form = fp_tape_open(&x->tape, c->replay_path);
-        if (form < 0) return fail(text, form, form == FP_E_SYSTEM ? "replay file %.200s" : "replay file %.200s: in no known form of ITCH 5.0", c->replay_path);
+        if (form < 0)
+            return fail(text, form,
+                        form == FP_E_SYSTEM ? "replay file %.200s" : "replay file %.200s: in no known form of ITCH 5.0",
+                        c->replay_path);
         x->stats.replay_form = (uint64_t)form;
     } else if (c->flow_on) {
         size = fp_flow_size(&c->flow, c->symbols, c->symbol_count);
         x->flow = size ? calloc(1, size) : NULL;
         if (!x->flow || fp_flow_init(x->flow, &c->flow, c->symbols, c->symbol_count) < 0)
-            return fail(text, FP_E_BAD_CONFIG, "background flow: 8..4096 orders a symbol, drift 0..5000, start prices 0.05..100,000 dollars");
+            return fail(text, FP_E_BAD_CONFIG,
+                        "background flow: 8..4096 orders a symbol, drift 0..5000, start prices 0.05..100,000 dollars");
     }
     return 0;
 }
 
 static int open_network(struct fp_exchange *x, char *text) {
     const struct fp_exchange_config *c = &x->config;
-    uint64_t now_ns = now_mono();
+    uint64_t now_ns = fp_venue_now();
     x->epoll = epoll_create1(EPOLL_CLOEXEC);
     x->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     x->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-    struct epoll_event wake = {.events = EPOLLIN, .data.u64 = TAG_WAKE}, timer = {.events = EPOLLIN, .data.u64 = TAG_TIMER};
-    if (x->epoll < 0 || x->wake < 0 || x->timer < 0 || epoll_ctl(x->epoll, EPOLL_CTL_ADD, x->wake, &wake) < 0 || epoll_ctl(x->epoll, EPOLL_CTL_ADD, x->timer, &timer) < 0)
+    struct epoll_event wake = {.events = EPOLLIN, .data.u64 = TAG_WAKE},
+                       timer = {.events = EPOLLIN, .data.u64 = TAG_TIMER};
+    if (x->epoll < 0 || x->wake < 0 || x->timer < 0 || epoll_ctl(x->epoll, EPOLL_CTL_ADD, x->wake, &wake) < 0 ||
+        epoll_ctl(x->epoll, EPOLL_CTL_ADD, x->timer, &timer) < 0)
         return fail(text, FP_E_SYSTEM, "event loop");
-    if (fp_feed_open(&x->feed, c->session, c->feed_store_bytes, c->feed_heartbeat_ms, c->rerequests_per_s, now_ns) < 0) return fail(text, FP_E_NO_MEMORY, "no memory for the feed");
+    if (fp_feed_open(&x->feed, c->session, c->feed_store_bytes, c->feed_heartbeat_ms, c->rerequests_per_s, now_ns) < 0)
+        return fail(text, FP_E_NO_MEMORY, "no memory for the feed");
     for (int i = 0; i < 2; i++) {
         x->feed_port[i] = c->feed_port[i] ? c->feed_port[i] : c->feed_group[i][0] ? free_udp_port() : 0;
         int error = fp_line_open(&x->feed.lines[i], c->feed_group[i], x->feed_port[i], c->feed_interface);
-        if (error < 0) return fail(text, error, "feed line %c to %.40s port %u by interface %.40s", 'A' + i, c->feed_group[i], x->feed_port[i], c->feed_interface);
+        if (error < 0)
+            return fail(text, error, "feed line %c to %.40s port %u by interface %.40s", 'A' + i, c->feed_group[i],
+                        x->feed_port[i], c->feed_interface);
     }
     int error = open_rerequest(x);
     if (error < 0) return fail(text, error, "re-request server on %.40s port %u", c->rerequest_host, c->rerequest_port);
-    struct fp_ports_config ports = {.login_timeout_ns = (uint64_t)c->login_timeout_ms * 1000000, .idle_timeout_ns = (uint64_t)c->idle_timeout_ms * 1000000,
-                                    .slow_consumer_ns = (uint64_t)c->slow_consumer_ms * 1000000, .store_limit_bytes = c->user_store_bytes, .out_bytes = c->out_buffer_bytes,
+    struct fp_ports_config ports = {.login_timeout_ns = (uint64_t)c->login_timeout_ms * 1000000,
+                                    .idle_timeout_ns = (uint64_t)c->idle_timeout_ms * 1000000,
+                                    .slow_consumer_ns = (uint64_t)c->slow_consumer_ms * 1000000,
+                                    .store_limit_bytes = c->user_store_bytes,
+                                    .out_bytes = c->out_buffer_bytes,
                                     .kick_on_duplicate = c->kick_on_duplicate};
     memcpy(ports.session, c->session, 10);
     x->order_port = c->order_port;
@@ -428,9 +422,12 @@ static int open_network(struct fp_exchange *x, char *text) {
 int fp_exchange_open(const struct fp_exchange_config *config, struct fp_exchange **out, char *text) {
     *out = NULL;
     text[0] = 0;
-    if (config->user_count > FP_PORTS_MAX_USERS || !config->feed_heartbeat_ms || !config->login_timeout_ms || !config->idle_timeout_ms || !config->slow_consumer_ms ||
-        config->messages_per_s > 10000000 || config->order_latency_us > 60000000)
-        return fail(text, FP_E_BAD_CONFIG, "too many users, a timeout or heartbeat of 0, more than 10,000,000 messages/s or more than a minute of latency");
+    if (config->user_count > FP_PORTS_MAX_USERS || !config->feed_heartbeat_ms || !config->login_timeout_ms ||
+        !config->idle_timeout_ms || !config->slow_consumer_ms || config->messages_per_s > 10000000 ||
+        config->order_latency_us > 60000000)
+        return fail(text, FP_E_BAD_CONFIG,
+                    "too many users, a timeout or heartbeat of 0, more than 10,000,000 messages/s or more than a "
+                    "minute of latency");
     struct fp_exchange *x = calloc(1, sizeof *x);
     if (!x) return fail(text, FP_E_NO_MEMORY, "no memory");
     x->config = *config;
@@ -438,10 +435,11 @@ int fp_exchange_open(const struct fp_exchange_config *config, struct fp_exchange
     x->feed.lines[0].fd = x->feed.lines[1].fd = -1;
     for (int i = 0; i < FP_PORTS_MAX_CONNECTIONS; i++) x->ports.connections[i].fd = -1;
     pthread_mutex_init(&x->lock, NULL);
-    x->delayed = calloc(DELAYED, sizeof *x->delayed);
+    x->delayed = calloc(FP_VENUE_DELAYED, sizeof *x->delayed);
     int error = x->delayed ? open_books(x, text) : fail(text, FP_E_NO_MEMORY, "no memory for the order queue");
     if (error >= 0) error = open_network(x, text);
-    if (error >= 0 && (error = fp_ledger_open(&x->ledger, config->ledger_path, config->ledger_header ? config->ledger_header : "", venue_time(x))) < 0)
+    if (error >= 0 && (error = fp_ledger_open(&x->ledger, config->ledger_path,
+                                              config->ledger_header ? config->ledger_header : "", venue_time(x))) < 0)
         fail(text, error, "ledger %.200s", config->ledger_path);
     x->config.symbols = NULL; /* the caller's memory: not looked at again */
     x->config.users = NULL;
@@ -458,10 +456,10 @@ int fp_exchange_start(struct fp_exchange *x) {
     if (x->started) return FP_E_BAD_STATE;
     for (const char *code = "OSQ"; *code; code++) {
         struct fp_match_input in = {.kind = FP_MATCH_PHASE, .code = *code};
-        apply(x, &in);
+        fp_venue_apply(x, &in);
     }
     if (x->flow) x->stats.flow_records += (uint64_t)fp_flow_prime(x->flow, x->match, venue_time(x));
-    x->pace_ns = now_mono();
+    x->pace_ns = fp_venue_now();
     if (x->tape.form) {
         x->next_length = fp_tape_next(&x->tape, &x->next_message);
         if (x->next_length > 0) x->tape_first_ns = message_time(x->next_message);
@@ -473,20 +471,6 @@ int fp_exchange_start(struct fp_exchange *x) {
     }
     x->started = 1;
     return 0;
-}
-
-static void enter(struct fp_exchange *x) {
-    atomic_fetch_add(&x->waiting, 1);
-    pthread_mutex_lock(&x->lock);
-    atomic_fetch_sub(&x->waiting, 1);
-}
-
-/* Leave the lock and let the thread look at what has changed. */
-static int leave(struct fp_exchange *x, int result) {
-    uint64_t one = 1;
-    pthread_mutex_unlock(&x->lock);
-    if (x->started == 1 && write(x->wake, &one, sizeof one) < 0) return result; /* full counter: it is awake anyway */
-    return result;
 }
 
 void fp_exchange_stop(struct fp_exchange *x) {
@@ -520,162 +504,4 @@ void fp_exchange_close(struct fp_exchange *x) {
     free(x->delayed);
     pthread_mutex_destroy(&x->lock);
     free(x);
-}
-
-uint16_t fp_exchange_order_port(const struct fp_exchange *x) { return x->order_port; }
-uint16_t fp_exchange_rerequest_port(const struct fp_exchange *x) { return x->rerequest_port; }
-uint16_t fp_exchange_feed_port(const struct fp_exchange *x, int line) { return line == 0 || line == 1 ? x->feed_port[line] : 0; }
-
-/* ---- commands ---- */
-
-int fp_exchange_trading(struct fp_exchange *x, const char *symbol, char state, const char *reason) {
-    enter(x);
-    struct fp_match_input in = {.kind = FP_MATCH_TRADING, .locate = fp_match_locate(x->match, symbol), .code = state};
-    memcpy(in.attribution, reason, 4);
-    int result = !in.locate ? FP_E_NOT_FOUND : x->ended ? FP_E_BAD_STATE : apply(x, &in);
-    flush(x, now_mono());
-    return leave(x, result);
-}
-
-int fp_exchange_end(struct fp_exchange *x) {
-    enter(x);
-    int result = x->ended ? FP_E_BAD_STATE : 0;
-    if (!x->ended) {
-        apply_delayed(x, UINT64_MAX); /* they came before the close */
-        for (const char *code = "MEC"; *code; code++) {
-            struct fp_match_input in = {.kind = FP_MATCH_PHASE, .code = *code};
-            apply(x, &in);
-        }
-        x->ended = 1;
-        x->stats.ended = 1;
-        uint64_t now_ns = now_mono();
-        fp_feed_end(&x->feed, now_ns, (uint64_t)x->config.end_of_session_ms * 1000000);
-        fp_ports_end(&x->ports, now_ns);
-    }
-    return leave(x, result);
-}
-
-int fp_exchange_faults(struct fp_exchange *x, int line, const struct fp_line_faults *faults) {
-    if (line < 0 || line > 1 || faults->drop_per_mille > 1000 || faults->duplicate_per_mille > 1000 || faults->reorder_per_mille > 1000 || faults->delay_per_mille > 1000) return FP_E_BAD_FIELD;
-    enter(x);
-    fp_line_set_faults(&x->feed.lines[line], faults);
-    return leave(x, 0);
-}
-
-int fp_exchange_rerequest_faults(struct fp_exchange *x, uint32_t drop_per_mille, uint64_t seed) {
-    if (drop_per_mille > 1000) return FP_E_BAD_FIELD;
-    enter(x);
-    x->feed.request_drop_per_mille = drop_per_mille;
-    x->feed.random = seed;
-    return leave(x, 0);
-}
-
-int fp_exchange_cut(struct fp_exchange *x, int user, uint64_t in_bytes, uint64_t out_bytes) {
-    enter(x);
-    int known = user >= -1 && user < x->ports.user_count;
-    if (known) fp_ports_cut(&x->ports, user, in_bytes, out_bytes);
-    return leave(x, known ? 0 : FP_E_NOT_FOUND);
-}
-
-int fp_exchange_drop(struct fp_exchange *x, int user) {
-    enter(x);
-    int result = fp_ports_drop(&x->ports, user, now_mono());
-    flush(x, now_mono());
-    return leave(x, result);
-}
-
-int fp_exchange_rate(struct fp_exchange *x, uint32_t messages_per_s) {
-    if (messages_per_s > 10000000) return FP_E_BAD_FIELD;
-    enter(x);
-    x->config.messages_per_s = messages_per_s;
-    x->pace_ns = now_mono();
-    x->pace_messages = 0;
-    return leave(x, 0);
-}
-
-int fp_exchange_latency(struct fp_exchange *x, uint32_t order_latency_us) {
-    if (order_latency_us > 60000000) return FP_E_BAD_FIELD;
-    enter(x);
-    x->config.order_latency_us = order_latency_us;
-    return leave(x, 0);
-}
-
-int fp_exchange_inject(struct fp_exchange *x, const struct fp_match_input *input, uint64_t *rested) {
-    struct fp_match_input in = *input;
-    if (in.kind != FP_MATCH_ADD && in.kind != FP_MATCH_CANCEL && in.kind != FP_MATCH_REPLACE) return FP_E_BAD_FIELD;
-    enter(x);
-    in.bytes = NULL;
-    in.length = 0;
-    int result = x->ended ? FP_E_BAD_STATE : apply(x, &in);
-    if (rested) *rested = fp_match_rested(x->match);
-    flush(x, now_mono());
-    return leave(x, result);
-}
-
-/* ---- questions ---- */
-
-void fp_exchange_stats(struct fp_exchange *x, struct fp_exchange_stats *out, struct fp_match_stats *match, struct fp_feed_stats *feed, struct fp_ports_stats *ports,
-                       struct fp_line_stats lines[2]) {
-    enter(x);
-    *out = x->stats;
-    out->feed_next_sequence = x->feed.store.next_sequence;
-    out->replay_messages = x->tape.messages;
-    out->replay_truncated = x->tape.truncated;
-    out->replay_bad_length = x->tape.bad_length;
-    out->replay_unknown_type = x->tape.unknown_type;
-    out->ledger_records = x->ledger.records;
-    out->ledger_errors = x->ledger.errors;
-    fp_match_stats(x->match, match);
-    *feed = x->feed.stats;
-    *ports = x->ports.stats;
-    lines[0] = x->feed.lines[0].stats;
-    lines[1] = x->feed.lines[1].stats;
-    pthread_mutex_unlock(&x->lock);
-}
-
-int64_t fp_exchange_messages(struct fp_exchange *x, int user, char stream, uint64_t sequence, uint8_t *out, uint64_t room, uint64_t *count) {
-    const struct fp_store *store;
-    uint64_t used = 0;
-    int64_t result = 0;
-    *count = 0;
-    if (user < -1 || user >= x->ports.user_count || (user >= 0 && stream != 'O' && stream != 'I')) return FP_E_NOT_FOUND;
-    enter(x);
-    store = user < 0 ? &x->feed.store : stream == 'O' ? &x->ports.users[user].out : &x->ports.users[user].in;
-    while (sequence + *count < store->next_sequence) {
-        const uint8_t *blocks;
-        size_t bytes;
-        int run = fp_store_run(store, sequence + *count, room - used, UINT32_MAX, &blocks, &bytes);
-        if (run < 0) result = run;
-        if (run == 0 && !*count) result = FP_E_NO_ROOM;
-        if (run <= 0) break;
-        memcpy(out + used, blocks, bytes);
-        used += bytes;
-        *count += (uint64_t)run;
-    }
-    pthread_mutex_unlock(&x->lock);
-    return result < 0 ? result : (int64_t)used;
-}
-
-int fp_exchange_depth(struct fp_exchange *x, const char *symbol, char side, struct fp_match_level *out, int max) {
-    enter(x);
-    uint16_t locate = fp_match_locate(x->match, symbol);
-    int result = locate ? fp_match_depth(x->match, locate, side, out, max) : FP_E_NOT_FOUND;
-    pthread_mutex_unlock(&x->lock);
-    return result;
-}
-
-int fp_exchange_live_orders(struct fp_exchange *x, int user, uint64_t *refs, int max) {
-    if (user < 0 || user >= x->ports.user_count) return FP_E_NOT_FOUND;
-    enter(x);
-    int result = fp_match_account_orders(x->match, (uint16_t)user, refs, max);
-    pthread_mutex_unlock(&x->lock);
-    return result;
-}
-
-int fp_exchange_logged_in(struct fp_exchange *x, int user) {
-    if (user < 0 || user >= x->ports.user_count) return FP_E_NOT_FOUND;
-    enter(x);
-    int result = x->ports.users[user].connection >= 0;
-    pthread_mutex_unlock(&x->lock);
-    return result;
 }

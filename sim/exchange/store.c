@@ -25,7 +25,9 @@ int fp_store_open(struct fp_store *store, uint32_t chunk_bytes, uint64_t limit_b
     return store->chunks ? 0 : FP_E_NO_MEMORY;
 }
 
-static struct fp_store_chunk *chunk_at(const struct fp_store *store, uint64_t number) { return store->chunks[number % store->chunk_limit]; }
+static struct fp_store_chunk *chunk_at(const struct fp_store *store, uint64_t number) {
+    return store->chunks[number % store->chunk_limit];
+}
 
 static struct fp_store_chunk *fresh_chunk(struct fp_store *store) {
     struct fp_store_chunk *chunk;
@@ -50,8 +52,10 @@ static struct fp_store_chunk *fresh_chunk(struct fp_store *store) {
 
 int64_t fp_store_append(struct fp_store *store, const uint8_t *message, size_t length) {
     if (length == 0 || length > 0xFFFF || length + 2 > store->chunk_bytes) return FP_E_OVERSIZED;
-    struct fp_store_chunk *chunk = store->chunk_count ? chunk_at(store, store->first_chunk + store->chunk_count - 1) : NULL;
-    if (!chunk || chunk->used + 2 + length > store->chunk_bytes || chunk->count == store->chunk_messages) chunk = fresh_chunk(store);
+    struct fp_store_chunk *chunk = store->chunk_count ? chunk_at(store, store->first_chunk + store->chunk_count - 1)
+                                                      : NULL;
+    if (!chunk || chunk->used + 2 + length > store->chunk_bytes || chunk->count == store->chunk_messages)
+        chunk = fresh_chunk(store);
     if (!chunk) return FP_E_NO_MEMORY;
     fp_store_be16(chunk->bytes + chunk->used, (uint16_t)length);
     memcpy(chunk->bytes + chunk->used + 2, message, length);
@@ -79,7 +83,8 @@ int fp_store_get(const struct fp_store *store, uint64_t sequence, const uint8_t 
     return (int)(chunk->offsets[sequence - chunk->first + 1] - at - 2);
 }
 
-int fp_store_run(const struct fp_store *store, uint64_t sequence, size_t room, uint32_t max, const uint8_t **blocks, size_t *bytes) {
+int fp_store_run(const struct fp_store *store, uint64_t sequence, size_t room, uint32_t max, const uint8_t **blocks,
+                 size_t *bytes) {
     const struct fp_store_chunk *chunk = chunk_of(store, sequence);
     if (!chunk) return FP_E_NOT_FOUND;
     uint32_t index = (uint32_t)(sequence - chunk->first), from = chunk->offsets[index], count = 0;

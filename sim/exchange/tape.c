@@ -28,7 +28,8 @@ int fp_tape_detect(const uint8_t *bytes, size_t length) {
             seen++;
         }
         /* a file may be cut in its last message, or end with BinaryFILE's empty one */
-        int ended = size > 0 || size == -1 || (form == FP_TAPE_BINARYFILE && length - at == 2 && !bytes[at] && !bytes[at + 1]);
+        int ended = size > 0 || size == -1 ||
+                    (form == FP_TAPE_BINARYFILE && length - at == 2 && !bytes[at] && !bytes[at + 1]);
         if (seen && ended) return form;
     }
     return FP_TAPE_UNKNOWN;

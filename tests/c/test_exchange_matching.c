@@ -29,14 +29,32 @@ static void on_feed(void *context, const uint8_t *bytes, size_t length) {
     case 'S': line("S %c|", m.system_event.event_code); break;
     case 'R': line("R %u %.8s|", m.stock_directory.locate, m.stock_directory.stock); break;
     case 'H': line("H %u %c|", m.stock_trading_action.locate, m.stock_trading_action.trading_state); break;
-    case 'A': line("A %llu %c %u %u|", (unsigned long long)m.add_order.order_ref, m.add_order.side, m.add_order.shares, m.add_order.price_e4); break;
-    case 'F': line("F %llu %c %u %u %.4s|", (unsigned long long)m.add_order_mpid.order_ref, m.add_order_mpid.side, m.add_order_mpid.shares, m.add_order_mpid.price_e4, m.add_order_mpid.attribution); break;
-    case 'E': line("E %llu %u m%llu|", (unsigned long long)m.order_executed.order_ref, m.order_executed.shares, (unsigned long long)m.order_executed.match_number); break;
-    case 'C': line("C %llu %u @%u|", (unsigned long long)m.order_executed_with_price.order_ref, m.order_executed_with_price.shares, m.order_executed_with_price.execution_price_e4); break;
+    case 'A':
+        line("A %llu %c %u %u|", (unsigned long long)m.add_order.order_ref, m.add_order.side, m.add_order.shares,
+             m.add_order.price_e4);
+        break;
+    case 'F':
+        line("F %llu %c %u %u %.4s|", (unsigned long long)m.add_order_mpid.order_ref, m.add_order_mpid.side,
+             m.add_order_mpid.shares, m.add_order_mpid.price_e4, m.add_order_mpid.attribution);
+        break;
+    case 'E':
+        line("E %llu %u m%llu|", (unsigned long long)m.order_executed.order_ref, m.order_executed.shares,
+             (unsigned long long)m.order_executed.match_number);
+        break;
+    case 'C':
+        line("C %llu %u @%u|", (unsigned long long)m.order_executed_with_price.order_ref,
+             m.order_executed_with_price.shares, m.order_executed_with_price.execution_price_e4);
+        break;
     case 'X': line("X %llu %u|", (unsigned long long)m.order_cancel.order_ref, m.order_cancel.shares); break;
     case 'D': line("D %llu|", (unsigned long long)m.order_delete.order_ref); break;
-    case 'U': line("U %llu>%llu %u %u|", (unsigned long long)m.order_replace.order_ref, (unsigned long long)m.order_replace.new_order_ref, m.order_replace.shares, m.order_replace.price_e4); break;
-    case 'P': line("P %llu %c %u %u m%llu|", (unsigned long long)m.trade.order_ref, m.trade.side, m.trade.shares, m.trade.price_e4, (unsigned long long)m.trade.match_number); break;
+    case 'U':
+        line("U %llu>%llu %u %u|", (unsigned long long)m.order_replace.order_ref,
+             (unsigned long long)m.order_replace.new_order_ref, m.order_replace.shares, m.order_replace.price_e4);
+        break;
+    case 'P':
+        line("P %llu %c %u %u m%llu|", (unsigned long long)m.trade.order_ref, m.trade.side, m.trade.shares,
+             m.trade.price_e4, (unsigned long long)m.trade.match_number);
+        break;
     default: line("%c|", m.type);
     }
 }
@@ -49,11 +67,27 @@ static void on_order(void *context, uint16_t account, const uint8_t *bytes, size
     line("%u:", account);
     switch (m.type) {
     case 'S': line("S%c", m.system_event.event_code); break;
-    case 'A': line("A%u %c %u %llu ref%llu %c", m.order_accepted.user_ref_num, m.order_accepted.side, m.order_accepted.quantity, (unsigned long long)m.order_accepted.price_e4, (unsigned long long)m.order_accepted.order_reference_number, m.order_accepted.order_state); break;
-    case 'U': line("U%u>%u %u %llu ref%llu %c", m.order_replaced.orig_user_ref_num, m.order_replaced.user_ref_num, m.order_replaced.quantity, (unsigned long long)m.order_replaced.price_e4, (unsigned long long)m.order_replaced.order_reference_number, m.order_replaced.order_state); break;
-    case 'C': line("C%u %u %c", m.order_canceled.user_ref_num, m.order_canceled.quantity, m.order_canceled.reason); break;
-    case 'D': line("D%u %u %c", m.aiq_canceled.user_ref_num, m.aiq_canceled.decrement_shares, m.aiq_canceled.aiq_strategy); break;
-    case 'E': line("E%u %u@%llu %c m%llu", m.order_executed.user_ref_num, m.order_executed.quantity, (unsigned long long)m.order_executed.price_e4, m.order_executed.liquidity_flag, (unsigned long long)m.order_executed.match_number); break;
+    case 'A':
+        line("A%u %c %u %llu ref%llu %c", m.order_accepted.user_ref_num, m.order_accepted.side,
+             m.order_accepted.quantity, (unsigned long long)m.order_accepted.price_e4,
+             (unsigned long long)m.order_accepted.order_reference_number, m.order_accepted.order_state);
+        break;
+    case 'U':
+        line("U%u>%u %u %llu ref%llu %c", m.order_replaced.orig_user_ref_num, m.order_replaced.user_ref_num,
+             m.order_replaced.quantity, (unsigned long long)m.order_replaced.price_e4,
+             (unsigned long long)m.order_replaced.order_reference_number, m.order_replaced.order_state);
+        break;
+    case 'C':
+        line("C%u %u %c", m.order_canceled.user_ref_num, m.order_canceled.quantity, m.order_canceled.reason);
+        break;
+    case 'D':
+        line("D%u %u %c", m.aiq_canceled.user_ref_num, m.aiq_canceled.decrement_shares, m.aiq_canceled.aiq_strategy);
+        break;
+    case 'E':
+        line("E%u %u@%llu %c m%llu", m.order_executed.user_ref_num, m.order_executed.quantity,
+             (unsigned long long)m.order_executed.price_e4, m.order_executed.liquidity_flag,
+             (unsigned long long)m.order_executed.match_number);
+        break;
     case 'J': line("J%u %x", m.rejected.user_ref_num, m.rejected.reason); break;
     case 'M': line("M%u %c %u", m.order_modified.user_ref_num, m.order_modified.side, m.order_modified.quantity); break;
     case 'X': line("X%u", m.mass_cancel_response.user_ref_num); break;
@@ -89,10 +123,19 @@ static int phase(char code) { return apply((struct fp_match_input){.kind = FP_MA
 
 /* Symbols ONE (1) and TWO (2); accounts 0 and 1 allow self-matches, 2 cancels the newer, 3 the older, 4 both. */
 static void open_with(uint32_t max_orders, uint32_t max_levels, uint64_t first) {
-    static const struct fp_match_symbol symbols[] = {{.symbol = "ONE     ", .locate = 1, .round_lot = 100}, {.symbol = "TWO     ", .locate = 2, .round_lot = 100}};
-    static const struct fp_match_account accounts[] = {{"FRM0", 'N'}, {"FRM1", 'N'}, {"FRM2", 'W'}, {"FRM3", 'O'}, {"FRM4", 'D'}};
-    struct fp_match_config config = {.symbols = symbols, .accounts = accounts, .max_orders = max_orders, .max_levels = max_levels, .symbol_count = 2, .max_symbols = 4, .account_count = 5,
-                                     .first_ref = first, .first_match = first};
+    static const struct fp_match_symbol symbols[] = {{.symbol = "ONE     ", .locate = 1, .round_lot = 100},
+                                                     {.symbol = "TWO     ", .locate = 2, .round_lot = 100}};
+    static const struct fp_match_account accounts[] = {
+        {"FRM0", 'N'}, {"FRM1", 'N'}, {"FRM2", 'W'}, {"FRM3", 'O'}, {"FRM4", 'D'}};
+    struct fp_match_config config = {.symbols = symbols,
+                                     .accounts = accounts,
+                                     .max_orders = max_orders,
+                                     .max_levels = max_levels,
+                                     .symbol_count = 2,
+                                     .max_symbols = 4,
+                                     .account_count = 5,
+                                     .first_ref = first,
+                                     .first_match = first};
     struct fp_match_sink sink = {NULL, on_feed, on_order, NULL};
     size_t size = fp_match_size(&config);
     free(core);
@@ -118,7 +161,9 @@ static void send_from(uint16_t account, const union fp_ouch_in_body *m) {
     struct fp_ouch_appendage tags = {.bytes = tag_bytes, .length = tag_length, .present = tag_length > 0};
     int length = fp_ouch_in_encode(m, &tags, bytes, sizeof bytes);
     CHECK(length > 0);
-    CHECK_EQ(apply((struct fp_match_input){.kind = FP_MATCH_OUCH, .account = account, .bytes = bytes, .length = (uint32_t)length}), 0);
+    CHECK_EQ(apply((struct fp_match_input){
+                 .kind = FP_MATCH_OUCH, .account = account, .bytes = bytes, .length = (uint32_t)length}),
+             0);
     tag_bytes = NULL;
     tag_length = 0;
 }
@@ -129,8 +174,18 @@ static void with_tags(const char *bytes, uint16_t length) {
 }
 
 static struct fp_ouch_in_enter_order order(uint32_t urn, char side, uint32_t quantity, uint64_t price_e4, char tif) {
-    return (struct fp_ouch_in_enter_order){.type = 'O', .user_ref_num = urn, .side = side, .quantity = quantity, .symbol = "ONE    ", .price_e4 = price_e4, .time_in_force = tif,
-                                           .display = 'Y', .capacity = 'P', .inter_market_sweep_eligibility = 'N', .cross_type = 'N', .cl_ord_id = "client-order-"};
+    return (struct fp_ouch_in_enter_order){.type = 'O',
+                                           .user_ref_num = urn,
+                                           .side = side,
+                                           .quantity = quantity,
+                                           .symbol = "ONE    ",
+                                           .price_e4 = price_e4,
+                                           .time_in_force = tif,
+                                           .display = 'Y',
+                                           .capacity = 'P',
+                                           .inter_market_sweep_eligibility = 'N',
+                                           .cross_type = 'N',
+                                           .cl_ord_id = "client-order-"};
 }
 
 static void enter_order(uint16_t account, struct fp_ouch_in_enter_order o) {
@@ -139,11 +194,20 @@ static void enter_order(uint16_t account, struct fp_ouch_in_enter_order o) {
     send_from(account, &m);
 }
 
-static void enter(uint16_t account, uint32_t urn, char side, uint32_t quantity, uint64_t price_e4, char tif) { enter_order(account, order(urn, side, quantity, price_e4, tif)); }
+static void enter(uint16_t account, uint32_t urn, char side, uint32_t quantity, uint64_t price_e4, char tif) {
+    enter_order(account, order(urn, side, quantity, price_e4, tif));
+}
 
 static void replace(uint16_t account, uint32_t orig, uint32_t urn, uint32_t quantity, uint64_t price_e4) {
-    union fp_ouch_in_body m = {.replace_order = {.type = 'U', .orig_user_ref_num = orig, .user_ref_num = urn, .quantity = quantity, .price_e4 = price_e4, .time_in_force = '0', .display = 'Y',
-                                                 .inter_market_sweep_eligibility = 'N', .cl_ord_id = "replaced-----"}};
+    union fp_ouch_in_body m = {.replace_order = {.type = 'U',
+                                                 .orig_user_ref_num = orig,
+                                                 .user_ref_num = urn,
+                                                 .quantity = quantity,
+                                                 .price_e4 = price_e4,
+                                                 .time_in_force = '0',
+                                                 .display = 'Y',
+                                                 .inter_market_sweep_eligibility = 'N',
+                                                 .cl_ord_id = "replaced-----"}};
     send_from(account, &m);
 }
 
@@ -197,9 +261,16 @@ static void test_day(void) {
 }
 
 static void test_opening(void) {
-    static const struct fp_match_symbol symbols[] = {{.symbol = "ONE     ", .locate = 7}, {.symbol = "TWO     ", .locate = 9}};
+    static const struct fp_match_symbol symbols[] = {{.symbol = "ONE     ", .locate = 7},
+                                                     {.symbol = "TWO     ", .locate = 9}};
     static const struct fp_match_account account = {"FRM0", 'N'};
-    struct fp_match_config config = {.symbols = symbols, .accounts = &account, .max_orders = 10, .max_levels = 10, .symbol_count = 2, .max_symbols = 2, .account_count = 1};
+    struct fp_match_config config = {.symbols = symbols,
+                                     .accounts = &account,
+                                     .max_orders = 10,
+                                     .max_levels = 10,
+                                     .symbol_count = 2,
+                                     .max_symbols = 2,
+                                     .account_count = 1};
     struct fp_match_sink sink = {NULL, on_feed, on_order, NULL};
     size_t size = fp_match_size(&config);
     free(core);
@@ -215,7 +286,8 @@ static void test_opening(void) {
     EXPECT("0:J2 2d|");
     phase('Q');
     EXPECT("S Q|");
-    static const struct fp_match_symbol twice[] = {{.symbol = "ONE     ", .locate = 7}, {.symbol = "ONE     ", .locate = 9}};
+    static const struct fp_match_symbol twice[] = {{.symbol = "ONE     ", .locate = 7},
+                                                   {.symbol = "ONE     ", .locate = 9}};
     config.symbols = twice;
     void *other = calloc(1, size);
     CHECK_EQ(fp_match_init(other, &config, &sink), FP_E_BAD_CONFIG);
@@ -229,9 +301,11 @@ static void test_price_time_priority(void) {
     enter(0, 1, 'S', 100, 100200, '0');
     enter(0, 2, 'S', 100, 100100, '0');
     enter(1, 1, 'S', 100, 100100, '0');
-    EXPECT("0:A1 S 100 100200 ref1 L|A 1 S 100 100200|0:A2 S 100 100100 ref2 L|A 2 S 100 100100|1:A1 S 100 100100 ref3 L|A 3 S 100 100100|");
+    EXPECT("0:A1 S 100 100200 ref1 L|A 1 S 100 100200|0:A2 S 100 100100 ref2 L|A 2 S 100 100100|1:A1 S 100 100100 ref3 "
+           "L|A 3 S 100 100100|");
     enter(1, 2, 'B', 250, 100200, '0'); /* better price first, then older; nothing is added for what trades */
-    EXPECT("1:A2 B 250 100200 ref4 L|E 2 100 m1|0:E2 100@100100 A m1|1:E2 100@100100 R m1|E 3 100 m2|1:E1 100@100100 A m2|1:E2 100@100100 R m2|"
+    EXPECT("1:A2 B 250 100200 ref4 L|E 2 100 m1|0:E2 100@100100 A m1|1:E2 100@100100 R m1|E 3 100 m2|1:E1 100@100100 A "
+           "m2|1:E2 100@100100 R m2|"
            "E 1 50 m3|0:E1 50@100200 A m3|1:E2 50@100200 R m3|");
     enter(1, 3, 'B', 200, 100200, '0'); /* the rest is the Add */
     EXPECT("1:A3 B 200 100200 ref5 L|E 1 50 m4|0:E1 50@100200 A m4|1:E3 50@100200 R m4|A 5 B 150 100200|");
@@ -243,26 +317,30 @@ static void test_immediate(void) {
     EXPECT("0:A1 B 100 100000 ref1 D|");
     enter(0, 2, 'S', 100, 100000, '0');
     enter(1, 1, 'B', 300, 100000, '3');
-    EXPECT("0:A2 S 100 100000 ref2 L|A 2 S 100 100000|1:A1 B 300 100000 ref3 L|E 2 100 m1|0:E2 100@100000 A m1|1:E1 100@100000 R m1|1:C1 200 I|");
+    EXPECT("0:A2 S 100 100000 ref2 L|A 2 S 100 100000|1:A1 B 300 100000 ref3 L|E 2 100 m1|0:E2 100@100000 A m1|1:E1 "
+           "100@100000 R m1|1:C1 200 I|");
     enter(0, 3, 'B', 100, 90000, '0');
     enter(0, 4, 'B', 100, 80000, '0');
     EXPECT("0:A3 B 100 90000 ref4 L|A 4 B 100 90000|0:A4 B 100 80000 ref5 L|A 5 B 100 80000|");
     enter(1, 2, 'S', 300, 0x7FFFFFFF, '0'); /* market, though written as a day order */
-    EXPECT("1:A2 S 300 2147483647 ref6 L|E 4 100 m2|0:E3 100@90000 A m2|1:E2 100@90000 R m2|E 5 100 m3|0:E4 100@80000 A m3|1:E2 100@80000 R m3|1:C2 100 I|");
+    EXPECT("1:A2 S 300 2147483647 ref6 L|E 4 100 m2|0:E3 100@90000 A m2|1:E2 100@90000 R m2|E 5 100 m3|0:E4 100@80000 "
+           "A m3|1:E2 100@80000 R m3|1:C2 100 I|");
     enter(1, 3, 'B', 100, 2000000000, '3'); /* revision 1.05's other market price */
     EXPECT("1:A3 B 100 2000000000 ref7 D|");
 }
 
 static void test_hidden(void) {
     open_core();
-    struct fp_ouch_in_enter_order hidden = order(1, 'S', 100, 100000, '0'), attributed = order(1, 'S', 100, 100000, '0');
+    struct fp_ouch_in_enter_order hidden = order(1, 'S', 100, 100000, '0'),
+                                  attributed = order(1, 'S', 100, 100000, '0');
     hidden.display = 'N';
     attributed.display = 'A';
     enter_order(0, hidden); /* older, but hidden: trades after displayed orders of its price, as a print */
     enter_order(1, attributed);
     EXPECT("0:A1 S 100 100000 ref1 L|1:A1 S 100 100000 ref2 L|F 2 S 100 100000 FRM1|");
     enter(1, 2, 'B', 150, 100000, '0');
-    EXPECT("1:A2 B 150 100000 ref3 L|E 2 100 m1|1:E1 100@100000 A m1|1:E2 100@100000 R m1|P 0 B 50 100000 m2|0:E1 50@100000 J m2|1:E2 50@100000 R m2|");
+    EXPECT("1:A2 B 150 100000 ref3 L|E 2 100 m1|1:E1 100@100000 A m1|1:E2 100@100000 R m1|P 0 B 50 100000 m2|0:E1 "
+           "50@100000 J m2|1:E2 50@100000 R m2|");
     CHECK_EQ(fp_match_best(core, 1, 'S'), 0); /* what is hidden is not a quote */
     cancel(0, 1, 0);
     EXPECT("0:C1 50 U|");
@@ -274,7 +352,8 @@ static void test_cancel(void) {
     open_core();
     enter(0, 1, 'B', 500, 100000, '0');
     enter(1, 1, 'S', 100, 100000, '0');
-    EXPECT("0:A1 B 500 100000 ref1 L|A 1 B 500 100000|1:A1 S 100 100000 ref2 L|E 1 100 m1|0:E1 100@100000 A m1|1:E1 100@100000 R m1|");
+    EXPECT("0:A1 B 500 100000 ref1 L|A 1 B 500 100000|1:A1 S 100 100000 ref2 L|E 1 100 m1|0:E1 100@100000 A m1|1:E1 "
+           "100@100000 R m1|");
     cancel(0, 1, 500); /* new total size, executions included: 500 changes nothing */
     EXPECT("");
     cancel(0, 1, 300);
@@ -315,7 +394,8 @@ static void test_replace(void) {
     open_core();
     enter(0, 1, 'B', 500, 100000, '0');
     enter(1, 1, 'S', 100, 100000, '0');
-    EXPECT("0:A1 B 500 100000 ref1 L|A 1 B 500 100000|1:A1 S 100 100000 ref2 L|E 1 100 m1|0:E1 100@100000 A m1|1:E1 100@100000 R m1|");
+    EXPECT("0:A1 B 500 100000 ref1 L|A 1 B 500 100000|1:A1 S 100 100000 ref2 L|E 1 100 m1|0:E1 100@100000 A m1|1:E1 "
+           "100@100000 R m1|");
     replace(0, 1, 2, 500, 100000); /* total liable 500, 100 done: 400 open */
     EXPECT("0:U1>2 400 100000 ref3 L|U 1>3 400 100000|");
     replace(0, 2, 3, 600, 100100); /* the chain remembers */
@@ -342,13 +422,17 @@ static void test_replace_loses_priority_and_trades(void) {
     enter(0, 1, 'B', 100, 100000, '0');
     enter(1, 1, 'B', 100, 100000, '0');
     replace(0, 1, 2, 100, 100000);
-    EXPECT("0:A1 B 100 100000 ref1 L|A 1 B 100 100000|1:A1 B 100 100000 ref2 L|A 2 B 100 100000|0:U1>2 100 100000 ref3 L|U 1>3 100 100000|");
+    EXPECT("0:A1 B 100 100000 ref1 L|A 1 B 100 100000|1:A1 B 100 100000 ref2 L|A 2 B 100 100000|0:U1>2 100 100000 ref3 "
+           "L|U 1>3 100 100000|");
     enter(1, 2, 'S', 100, 100000, '0');
     EXPECT("1:A2 S 100 100000 ref4 L|E 2 100 m1|1:E1 100@100000 A m1|1:E2 100@100000 R m1|");
     enter(1, 3, 'S', 60, 100500, '0');
     replace(0, 2, 3, 100, 100500); /* trades on arrival: the old order is deleted, only the remainder is added */
-    EXPECT("1:A3 S 60 100500 ref5 L|A 5 S 60 100500|0:U2>3 100 100500 ref6 L|D 3|E 5 60 m2|1:E3 60@100500 A m2|0:E3 60@100500 R m2|A 6 B 40 100500|");
-    with_tags("\x02\x1b" "T", 3); /* a bought order cannot become a sale */
+    EXPECT("1:A3 S 60 100500 ref5 L|A 5 S 60 100500|0:U2>3 100 100500 ref6 L|D 3|E 5 60 m2|1:E3 60@100500 A m2|0:E3 "
+           "60@100500 R m2|A 6 B 40 100500|");
+    with_tags("\x02\x1b"
+              "T",
+              3); /* a bought order cannot become a sale */
     replace(0, 3, 4, 200, 100500);
     EXPECT("D 6|0:C3 40 U|");
 }
@@ -388,7 +472,7 @@ static void test_rejects(void) {
     enter(0, ++urn, 'B', 100, 0, '0');
     enter(0, ++urn, 'B', 100, 0x7735939D, '0');
     enter(0, ++urn, 'B', 100, 100001, '0'); /* part of a cent */
-    enter(0, ++urn, 'B', 100, 9999, '0');   /* allowed below a dollar */
+    enter(0, ++urn, 'B', 100, 9999, '0'); /* allowed below a dollar */
     EXPECT("0:J1 9|0:J2 13|0:J3 1d|0:J4 1d|0:J5 1d|0:A6 B 100 9999 ref1 L|A 1 B 100 9999|");
     o = order(++urn, 'B', 100, 100000, '0'), memcpy(o.symbol, "NONE    ", 8), enter_order(0, o);
     o = order(++urn, 'B', 100, 100000, '0'), o.display = 'Z', enter_order(0, o);
@@ -396,14 +480,31 @@ static void test_rejects(void) {
     o = order(++urn, 'B', 100, 100000, '6'), enter_order(0, o);
     o = order(++urn, 'B', 100, 100000, '0'), o.capacity = '?', enter_order(0, o);
     EXPECT("0:J7 17|0:J8 3|0:J9 14|0:J10 f|0:J11 f|");
-    with_tags("\x05\x02" "LIME", 6), enter(0, ++urn, 'B', 100, 100000, '0');            /* somebody else's firm */
-    with_tags("\x05\x03\0\0\0\x64", 6), enter(0, ++urn, 'B', 100, 100000, '0');         /* minimum quantity on a resting order */
-    with_tags("\x05\x05\0\0\0\x64", 6), enter(0, ++urn, 'B', 100, 100000, '0');         /* reserve */
-    with_tags("\x02\x06" "P", 3), enter(0, ++urn, 'B', 100, 100000, '0');               /* peg */
-    with_tags("\x02\x1d" "?", 3), enter(0, ++urn, 'B', 100, 100000, '0');               /* no such strategy */
-    with_tags("\x03\x1d" "N ", 4), enter(0, ++urn, 'B', 100, 100000, '0');              /* a tag of a wrong length */
+    with_tags("\x05\x02"
+              "LIME",
+              6),
+        enter(0, ++urn, 'B', 100, 100000, '0'); /* somebody else's firm */
+    with_tags("\x05\x03\0\0\0\x64", 6),
+        enter(0, ++urn, 'B', 100, 100000, '0'); /* minimum quantity on a resting order */
+    with_tags("\x05\x05\0\0\0\x64", 6), enter(0, ++urn, 'B', 100, 100000, '0'); /* reserve */
+    with_tags("\x02\x06"
+              "P",
+              3),
+        enter(0, ++urn, 'B', 100, 100000, '0'); /* peg */
+    with_tags("\x02\x1d"
+              "?",
+              3),
+        enter(0, ++urn, 'B', 100, 100000, '0'); /* no such strategy */
+    with_tags("\x03\x1d"
+              "N ",
+              4),
+        enter(0, ++urn, 'B', 100, 100000, '0'); /* a tag of a wrong length */
     EXPECT("0:J12 c|0:J13 d|0:J14 4|0:J15 5|0:J16 40|0:J17 f|");
-    with_tags("\x05\x02" "FRM0\x02\x63" "?", 9), enter(0, ++urn, 'B', 100, 9000, '0'); /* an unknown tag is passed over, the firm repeated */
+    with_tags("\x05\x02"
+              "FRM0\x02\x63"
+              "?",
+              9),
+        enter(0, ++urn, 'B', 100, 9000, '0'); /* an unknown tag is passed over, the firm repeated */
     EXPECT("0:A18 B 100 9000 ref2 L +050246524d30|A 2 B 100 9000|");
     CHECK_EQ(stats().ouch_unknown_tag, 1);
     CHECK_EQ(stats().ouch_bad_tag, 1);
@@ -441,7 +542,10 @@ static void test_mass_cancel(void) {
     EXPECT("0:X4|D 2|0:C2 200 U|");
     with_tags("\x03\x18\x00\x09", 4), mass_cancel(0, 5, "FRM0", "        ");
     EXPECT("0:X5 +03180009|D 3|0:C3 300 U|");
-    with_tags("\x02\x1b" "S", 3), mass_cancel(0, 6, "FRM0", "ONE     ");
+    with_tags("\x02\x1b"
+              "S",
+              3),
+        mass_cancel(0, 6, "FRM0", "ONE     ");
     EXPECT("0:X6 +021b53|");
     mass_cancel(0, 7, "FRM1", "        ");
     mass_cancel(0, 8, "FRM0", "NONE    ");
@@ -460,13 +564,21 @@ static void test_self_match(void) {
     enter(2, 1, 'S', 100, 100000, '0'); /* W: the newer is cancelled, after it has taken what is not its own */
     enter(0, 1, 'S', 100, 99900, '0');
     enter(2, 2, 'B', 300, 100000, '0');
-    EXPECT("2:A1 S 100 100000 ref1 L|A 1 S 100 100000|0:A1 S 100 99900 ref2 L|A 2 S 100 99900|2:A2 B 300 100000 ref3 L|E 2 100 m1|0:E1 100@99900 A m1|2:E2 100@99900 R m1|2:D2 200 W|");
-    with_tags("\x02\x1d" "O", 3), enter(2, 3, 'B', 100, 100000, '0'); /* the tag outranks the account's setting */
+    EXPECT("2:A1 S 100 100000 ref1 L|A 1 S 100 100000|0:A1 S 100 99900 ref2 L|A 2 S 100 99900|2:A2 B 300 100000 ref3 "
+           "L|E 2 100 m1|0:E1 100@99900 A m1|2:E2 100@99900 R m1|2:D2 200 W|");
+    with_tags("\x02\x1d"
+              "O",
+              3),
+        enter(2, 3, 'B', 100, 100000, '0'); /* the tag outranks the account's setting */
     EXPECT("2:A3 B 100 100000 ref4 L +021d4f|D 1|2:D1 100 O|A 4 B 100 100000|");
     enter(4, 1, 'S', 100, 100100, '0'); /* D: both lose the smaller size */
     enter(4, 2, 'B', 160, 100100, '0');
-    EXPECT("4:A1 S 100 100100 ref5 L|A 5 S 100 100100|4:A2 B 160 100100 ref6 L|D 5|4:D1 100 D|4:D2 100 D|A 6 B 60 100100|");
-    with_tags("\x02\x1d" "N", 3), enter(4, 3, 'S', 60, 100100, '0');
+    EXPECT("4:A1 S 100 100100 ref5 L|A 5 S 100 100100|4:A2 B 160 100100 ref6 L|D 5|4:D1 100 D|4:D2 100 D|A 6 B 60 "
+           "100100|");
+    with_tags("\x02\x1d"
+              "N",
+              3),
+        enter(4, 3, 'S', 60, 100100, '0');
     EXPECT("4:A3 S 60 100100 ref7 L +021d4e|E 6 60 m2|4:E2 60@100100 A m2|4:E3 60@100100 R m2|");
     CHECK_EQ(stats().self_matches, 3);
 }
@@ -475,7 +587,10 @@ static void test_post_only_and_minimum(void) {
     open_core();
     enter(0, 1, 'S', 100, 100000, '0');
     told[told_length = 0] = 0;
-    with_tags("\x02\x0c" "P", 3), enter(1, 1, 'B', 100, 100000, '0');
+    with_tags("\x02\x0c"
+              "P",
+              3),
+        enter(1, 1, 'B', 100, 100000, '0');
     EXPECT("1:A1 B 100 100000 ref2 L +020c50|1:C1 100 G|");
     with_tags("\x05\x03\0\0\0\x65", 6), enter(1, 2, 'B', 200, 100000, '3'); /* 101 wanted, 100 there */
     EXPECT("1:A2 B 200 100000 ref3 D +050300000065|");
@@ -487,11 +602,14 @@ static void test_halt(void) {
     open_core();
     enter(0, 1, 'B', 100, 100000, '0');
     told[told_length = 0] = 0;
-    CHECK_EQ(apply((struct fp_match_input){.kind = FP_MATCH_TRADING, .locate = 1, .code = 'H', .attribution = "T1"}), 0);
+    CHECK_EQ(apply((struct fp_match_input){.kind = FP_MATCH_TRADING, .locate = 1, .code = 'H', .attribution = "T1"}),
+             0);
     enter(0, 2, 'B', 100, 100000, '0');
     replace(0, 1, 3, 200, 100000);
     EXPECT("H 1 H|0:J2 7|0:J3 7|");
-    CHECK_EQ(apply((struct fp_match_input){.kind = FP_MATCH_ADD, .locate = 1, .code = 'B', .shares = 1, .price_e4 = 100, .time_in_force = '0'}), FP_E_BAD_STATE);
+    CHECK_EQ(apply((struct fp_match_input){
+                 .kind = FP_MATCH_ADD, .locate = 1, .code = 'B', .shares = 1, .price_e4 = 100, .time_in_force = '0'}),
+             FP_E_BAD_STATE);
     cancel(0, 1, 0);
     CHECK_EQ(apply((struct fp_match_input){.kind = FP_MATCH_TRADING, .locate = 1, .code = 'T'}), 0);
     enter(0, 4, 'B', 100, 100000, '0');
@@ -503,7 +621,14 @@ static void test_halt(void) {
 
 static void test_background(void) {
     open_core();
-    CHECK_EQ(apply((struct fp_match_input){.kind = FP_MATCH_ADD, .locate = 1, .code = 'S', .shares = 300, .price_e4 = 100000, .time_in_force = '0', .attribution = "MKRA"}), 0);
+    CHECK_EQ(apply((struct fp_match_input){.kind = FP_MATCH_ADD,
+                                           .locate = 1,
+                                           .code = 'S',
+                                           .shares = 300,
+                                           .price_e4 = 100000,
+                                           .time_in_force = '0',
+                                           .attribution = "MKRA"}),
+             0);
     CHECK_EQ(fp_match_rested(core), 1);
     EXPECT("F 1 S 300 100000 MKRA|");
     CHECK_EQ(apply((struct fp_match_input){.kind = FP_MATCH_REPLACE, .ref = 1, .shares = 200, .price_e4 = 100100}), 0);
@@ -516,11 +641,17 @@ static void test_background(void) {
     EXPECT("D 2|");
     CHECK_EQ(apply((struct fp_match_input){.kind = FP_MATCH_CANCEL, .ref = 2}), FP_E_NOT_FOUND);
     enter(0, 2, 'B', 100, 100000, '0');
-    CHECK_EQ(apply((struct fp_match_input){.kind = FP_MATCH_CANCEL, .ref = 4}), FP_E_NOT_FOUND); /* a user's order is not the background's */
+    CHECK_EQ(apply((struct fp_match_input){.kind = FP_MATCH_CANCEL, .ref = 4}),
+             FP_E_NOT_FOUND); /* a user's order is not the background's */
     EXPECT("0:A2 B 100 100000 ref4 L|A 4 B 100 100000|");
-    CHECK_EQ(apply((struct fp_match_input){.kind = FP_MATCH_ADD, .locate = 1, .code = 'S', .shares = 40, .price_e4 = 100000, .time_in_force = '3'}), 0);
+    CHECK_EQ(
+        apply((struct fp_match_input){
+            .kind = FP_MATCH_ADD, .locate = 1, .code = 'S', .shares = 40, .price_e4 = 100000, .time_in_force = '3'}),
+        0);
     EXPECT("E 4 40 m2|0:E2 40@100000 A m2|");
-    CHECK_EQ(apply((struct fp_match_input){.kind = FP_MATCH_ADD, .locate = 5, .code = 'S', .shares = 40, .price_e4 = 100000}), FP_E_BAD_FIELD);
+    CHECK_EQ(apply((struct fp_match_input){
+                 .kind = FP_MATCH_ADD, .locate = 5, .code = 'S', .shares = 40, .price_e4 = 100000}),
+             FP_E_BAD_FIELD);
     CHECK_EQ(apply((struct fp_match_input){.kind = 99}), FP_E_BAD_FIELD);
     EXPECT("");
 }
@@ -537,7 +668,8 @@ static void test_bounds(void) {
     CHECK_EQ(stats().table_full, 1);
     open_with(10, 1, 1);
     enter(0, 1, 'B', 100, 100000, '0');
-    enter(0, 2, 'B', 100, 100000, '0'); /* the same level would do, but a sure answer is wanted before the order is taken */
+    enter(0, 2, 'B', 100, 100000,
+          '0'); /* the same level would do, but a sure answer is wanted before the order is taken */
     replace(0, 1, 3, 100, 100100);
     EXPECT("0:A1 B 100 100000 ref1 L|A 1 B 100 100000|0:J2 f|0:U1>3 100 100100 ref2 L|U 1>2 100 100100|");
 }
@@ -546,7 +678,8 @@ static void test_malformed(void) {
     uint8_t bytes[64] = "O";
     open_core();
     CHECK_EQ(apply((struct fp_match_input){.kind = FP_MATCH_OUCH, .bytes = bytes, .length = 0}), FP_E_TRUNCATED);
-    for (uint32_t length = 1; length < 47; length++) CHECK(apply((struct fp_match_input){.kind = FP_MATCH_OUCH, .bytes = bytes, .length = length}) < 0);
+    for (uint32_t length = 1; length < 47; length++)
+        CHECK(apply((struct fp_match_input){.kind = FP_MATCH_OUCH, .bytes = bytes, .length = length}) < 0);
     bytes[0] = 'z';
     CHECK_EQ(apply((struct fp_match_input){.kind = FP_MATCH_OUCH, .bytes = bytes, .length = 47}), FP_E_UNKNOWN_TYPE);
     CHECK(apply((struct fp_match_input){.kind = FP_MATCH_OUCH, .account = 99, .bytes = bytes, .length = 47}) < 0);
@@ -567,22 +700,44 @@ static int play(union fp_itch_body m) {
 }
 
 static union fp_itch_body recorded_add(uint64_t ref, char side, uint32_t shares, uint32_t price_e4) {
-    return (union fp_itch_body){.add_order = {.type = 'A', .locate = 1, .order_ref = ref, .side = side, .shares = shares, .stock = {'O', 'N', 'E', ' ', ' ', ' ', ' ', ' '}, .price_e4 = price_e4}};
+    return (union fp_itch_body){.add_order = {.type = 'A',
+                                              .locate = 1,
+                                              .order_ref = ref,
+                                              .side = side,
+                                              .shares = shares,
+                                              .stock = {'O', 'N', 'E', ' ', ' ', ' ', ' ', ' '},
+                                              .price_e4 = price_e4}};
 }
 static union fp_itch_body recorded_execution(uint64_t ref, uint32_t shares) {
-    return (union fp_itch_body){.order_executed = {.type = 'E', .locate = 1, .order_ref = ref, .shares = shares, .match_number = 7}};
+    return (union fp_itch_body){
+        .order_executed = {.type = 'E', .locate = 1, .order_ref = ref, .shares = shares, .match_number = 7}};
 }
-static union fp_itch_body recorded_cancel(uint64_t ref, uint32_t shares) { return (union fp_itch_body){.order_cancel = {.type = 'X', .locate = 1, .order_ref = ref, .shares = shares}}; }
-static union fp_itch_body recorded_delete(uint64_t ref) { return (union fp_itch_body){.order_delete = {.type = 'D', .locate = 1, .order_ref = ref}}; }
+static union fp_itch_body recorded_cancel(uint64_t ref, uint32_t shares) {
+    return (union fp_itch_body){.order_cancel = {.type = 'X', .locate = 1, .order_ref = ref, .shares = shares}};
+}
+static union fp_itch_body recorded_delete(uint64_t ref) {
+    return (union fp_itch_body){.order_delete = {.type = 'D', .locate = 1, .order_ref = ref}};
+}
 static union fp_itch_body recorded_replace(uint64_t ref, uint64_t new_ref, uint32_t shares, uint32_t price_e4) {
-    return (union fp_itch_body){.order_replace = {.type = 'U', .locate = 1, .order_ref = ref, .new_order_ref = new_ref, .shares = shares, .price_e4 = price_e4}};
+    return (union fp_itch_body){.order_replace = {.type = 'U',
+                                                  .locate = 1,
+                                                  .order_ref = ref,
+                                                  .new_order_ref = new_ref,
+                                                  .shares = shares,
+                                                  .price_e4 = price_e4}};
 }
 
 static void test_replay_undisturbed(void) {
     open_with(100, 100, 1000);
     play(recorded_add(11, 'B', 300, 100000));
     play(recorded_execution(11, 100));
-    play((union fp_itch_body){.order_executed_with_price = {.type = 'C', .locate = 1, .order_ref = 11, .shares = 50, .match_number = 8, .printable = 'N', .execution_price_e4 = 99900}});
+    play((union fp_itch_body){.order_executed_with_price = {.type = 'C',
+                                                            .locate = 1,
+                                                            .order_ref = 11,
+                                                            .shares = 50,
+                                                            .match_number = 8,
+                                                            .printable = 'N',
+                                                            .execution_price_e4 = 99900}});
     play(recorded_cancel(11, 50));
     play(recorded_replace(11, 12, 500, 100100));
     play(recorded_delete(12));
@@ -593,8 +748,10 @@ static void test_replay_undisturbed(void) {
     CHECK_EQ(play(recorded_execution(99, 1)), FP_E_NOT_FOUND);
     CHECK_EQ(play(recorded_add(1000, 'B', 1, 100)), FP_E_DUPLICATE); /* numbers from 1000 are ours */
     CHECK_EQ(play(recorded_add(13, 'B', 0, 100)), FP_E_BAD_FIELD);
-    CHECK_EQ(apply((struct fp_match_input){.kind = FP_MATCH_ITCH, .bytes = (const uint8_t *)"A123", .length = 4}), FP_E_BAD_LENGTH);
-    CHECK_EQ(apply((struct fp_match_input){.kind = FP_MATCH_ITCH, .bytes = (const uint8_t *)"z123", .length = 4}), FP_E_UNKNOWN_TYPE);
+    CHECK_EQ(apply((struct fp_match_input){.kind = FP_MATCH_ITCH, .bytes = (const uint8_t *)"A123", .length = 4}),
+             FP_E_BAD_LENGTH);
+    CHECK_EQ(apply((struct fp_match_input){.kind = FP_MATCH_ITCH, .bytes = (const uint8_t *)"z123", .length = 4}),
+             FP_E_UNKNOWN_TYPE);
     EXPECT("");
     CHECK_EQ(stats().replay_clipped, 0);
     CHECK_EQ(stats().replay_unknown_ref, 2);
@@ -612,11 +769,14 @@ static void test_replay_symbols(void) {
     memcpy(o.symbol, "NEW     ", 8);
     enter_order(0, o);
     EXPECT("0:A1 S 100 100000 ref1000 L|E 11 100 m1000|0:E1 100@100000 R m1000|");
-    union fp_itch_body h = {.stock_trading_action = {.type = 'H', .locate = 60, .stock = {'H', 'L', 'T', ' ', ' ', ' ', ' ', ' '}, .trading_state = 'H'}};
+    union fp_itch_body h = {
+        .stock_trading_action = {
+            .type = 'H', .locate = 60, .stock = {'H', 'L', 'T', ' ', ' ', ' ', ' ', ' '}, .trading_state = 'H'}};
     CHECK_EQ(play(h), 0);
     EXPECT("R 60 HLT     |H 60 H|");
     CHECK_EQ(fp_match_state(core, 60), 'H');
-    union fp_itch_body p = {.rpii = {.type = 'N', .locate = 1, .stock = {'O', 'N', 'E', ' ', ' ', ' ', ' ', ' '}, .interest_flag = 'B'}};
+    union fp_itch_body p = {
+        .rpii = {.type = 'N', .locate = 1, .stock = {'O', 'N', 'E', ' ', ' ', ' ', ' ', ' '}, .interest_flag = 'B'}};
     CHECK_EQ(play(p), 0);
     EXPECT("N|");
     a.add_order.locate = 61;
@@ -644,7 +804,8 @@ static void test_replay_users_take(void) {
     play(recorded_add(12, 'S', 100, 100000));
     enter(0, 2, 'B', 100, 100000, '3');
     told[told_length = 0] = 0;
-    play(recorded_replace(12, 13, 150, 100100)); /* the 100 taken stay taken: 50 are new, and 12 has long left the feed */
+    play(recorded_replace(12, 13, 150,
+                          100100)); /* the 100 taken stay taken: 50 are new, and 12 has long left the feed */
     EXPECT("A 13 S 50 100100|");
     play(recorded_cancel(13, 100));
     play(recorded_cancel(13, 50));
@@ -665,7 +826,8 @@ static void test_replay_meets_resting_users(void) {
     open_with(100, 100, 1000);
     enter(0, 1, 'B', 100, 100000, '0');
     play(recorded_add(11, 'S', 300, 100000)); /* crosses the user: trades, the rest is added */
-    EXPECT("0:A1 B 100 100000 ref1000 L|A 1000 B 100 100000|E 1000 100 m1000|0:E1 100@100000 A m1000|A 11 S 200 100000|");
+    EXPECT(
+        "0:A1 B 100 100000 ref1000 L|A 1000 B 100 100000|E 1000 100 m1000|0:E1 100@100000 A m1000|A 11 S 200 100000|");
     play(recorded_execution(11, 300));
     EXPECT("E 11 200 m7|");
     CHECK_EQ(stats().live_orders, 0);

@@ -45,7 +45,8 @@ static void test_store_lets_the_oldest_go(void) {
     CHECK(store.first_sequence > 4000 && store.chunk_count == 3);
     CHECK_EQ(store.evicted, store.first_sequence - 1);
     CHECK_EQ(fp_store_get(&store, store.first_sequence - 1, &got), FP_E_NOT_FOUND);
-    for (uint64_t n = store.first_sequence; n <= 5000; n++) CHECK_EQ(fp_store_get(&store, n, &got), (int)message(n, bytes));
+    for (uint64_t n = store.first_sequence; n <= 5000; n++)
+        CHECK_EQ(fp_store_get(&store, n, &got), (int)message(n, bytes));
     fp_store_close(&store);
 }
 

@@ -1,4 +1,4 @@
-// sources: sim/exchange/server.c sim/exchange/ports.c sim/exchange/feed.c sim/exchange/lines.c sim/exchange/store.c sim/exchange/ledger.c sim/exchange/tape.c sim/exchange/flow.c sim/exchange/matching.c sim/exchange/entry.c sim/exchange/rerun.c sim/exchange/emit.c sim/exchange/ladder.c fastpath/core/wire/itch.c fastpath/core/wire/ouch.c fastpath/core/wire/layout.c fastpath/core/wire/mold.c fastpath/core/wire/soup.c
+// sources: sim/exchange/server.c sim/exchange/console.c sim/exchange/ports.c sim/exchange/feed.c sim/exchange/lines.c sim/exchange/store.c sim/exchange/ledger.c sim/exchange/tape.c sim/exchange/flow.c sim/exchange/matching.c sim/exchange/entry.c sim/exchange/rerun.c sim/exchange/emit.c sim/exchange/ladder.c fastpath/core/wire/itch.c fastpath/core/wire/ouch.c fastpath/core/wire/layout.c fastpath/core/wire/mold.c fastpath/core/wire/soup.c
 // flags: -pthread
 // tsan
 // The venue thread under the sanitizers: clients on real sockets, commands and questions from
@@ -17,17 +17,38 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-static const struct fp_match_symbol symbols[] = {{.symbol = "ONE     ", .locate = 1, .round_lot = 100, .start_price_e4 = 100000},
-                                                 {.symbol = "TWO     ", .locate = 2, .round_lot = 100, .start_price_e4 = 200000}};
-static const struct fp_exchange_user users[] = {{.username = "alice", .password = "secret", .firm = "FRMA", .self_match = 'N'},
-                                                {.username = "bob", .password = "hunter", .firm = "FRMB", .self_match = 'W', .cancel_on_disconnect = 1}};
+static const struct fp_match_symbol symbols[] = {
+    {.symbol = "ONE     ", .locate = 1, .round_lot = 100, .start_price_e4 = 100000},
+    {.symbol = "TWO     ", .locate = 2, .round_lot = 100, .start_price_e4 = 200000}};
+static const struct fp_exchange_user users[] = {
+    {.username = "alice", .password = "secret", .firm = "FRMA", .self_match = 'N'},
+    {.username = "bob", .password = "hunter", .firm = "FRMB", .self_match = 'W', .cancel_on_disconnect = 1}};
 
 static struct fp_exchange_config config(void) {
-    return (struct fp_exchange_config){
-        .session = "SESSION001", .feed_interface = "127.0.0.1", .feed_group = {"239.192.45.1", "239.192.45.2"}, .rerequest_host = "127.0.0.1", .order_host = "127.0.0.1",
-        .feed_heartbeat_ms = 20, .end_of_session_ms = 50, .rerequests_per_s = 1000, .login_timeout_ms = 30000, .idle_timeout_ms = 15000, .slow_consumer_ms = 10000,
-        .out_buffer_bytes = 65536, .feed_store_bytes = 16 << 20, .user_store_bytes = 4 << 20, .max_orders = 10000, .max_levels = 10000, .max_symbols = 10, .flow_on = 1,
-        .flow = {.seed = 3, .orders_per_symbol = 40, .drift_bps = 20}, .messages_per_s = 2000, .symbols = symbols, .users = users, .symbol_count = 2, .user_count = 2};
+    return (struct fp_exchange_config){.session = "SESSION001",
+                                       .feed_interface = "127.0.0.1",
+                                       .feed_group = {"239.192.45.1", "239.192.45.2"},
+                                       .rerequest_host = "127.0.0.1",
+                                       .order_host = "127.0.0.1",
+                                       .feed_heartbeat_ms = 20,
+                                       .end_of_session_ms = 50,
+                                       .rerequests_per_s = 1000,
+                                       .login_timeout_ms = 30000,
+                                       .idle_timeout_ms = 15000,
+                                       .slow_consumer_ms = 10000,
+                                       .out_buffer_bytes = 65536,
+                                       .feed_store_bytes = 16 << 20,
+                                       .user_store_bytes = 4 << 20,
+                                       .max_orders = 10000,
+                                       .max_levels = 10000,
+                                       .max_symbols = 10,
+                                       .flow_on = 1,
+                                       .flow = {.seed = 3, .orders_per_symbol = 40, .drift_bps = 20},
+                                       .messages_per_s = 2000,
+                                       .symbols = symbols,
+                                       .users = users,
+                                       .symbol_count = 2,
+                                       .user_count = 2};
 }
 
 static struct fp_exchange *opened(const struct fp_exchange_config *c) {
@@ -39,7 +60,8 @@ static struct fp_exchange *opened(const struct fp_exchange_config *c) {
 }
 
 static int dial(const struct fp_exchange *x) {
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(fp_exchange_order_port(x)), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(fp_exchange_order_port(x)), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct timeval limit = {.tv_sec = 20};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
@@ -91,8 +113,17 @@ static int log_in(const struct fp_exchange *x, const char *user, const char *pas
 
 static void enter(int fd, uint32_t urn, char side, uint32_t quantity, uint64_t price_e4) {
     uint8_t bytes[128];
-    union fp_ouch_in_body m = {.enter_order = {.type = 'O', .user_ref_num = urn, .side = side, .quantity = quantity, .symbol = {'O', 'N', 'E', ' ', ' ', ' ', ' ', ' '}, .price_e4 = price_e4,
-                                               .time_in_force = '0', .display = 'Y', .capacity = 'P', .inter_market_sweep_eligibility = 'N', .cross_type = 'N'}};
+    union fp_ouch_in_body m = {.enter_order = {.type = 'O',
+                                               .user_ref_num = urn,
+                                               .side = side,
+                                               .quantity = quantity,
+                                               .symbol = {'O', 'N', 'E', ' ', ' ', ' ', ' ', ' '},
+                                               .price_e4 = price_e4,
+                                               .time_in_force = '0',
+                                               .display = 'Y',
+                                               .capacity = 'P',
+                                               .inter_market_sweep_eligibility = 'N',
+                                               .cross_type = 'N'}};
     memset(m.enter_order.cl_ord_id, ' ', 14);
     int length = fp_ouch_in_encode(&m, NULL, bytes, sizeof bytes);
     CHECK(length > 0);
@@ -112,7 +143,8 @@ static void *ask(void *argument) {
         struct fp_ports_stats ports;
         struct fp_line_stats lines[2];
         struct fp_match_level levels[8];
-        struct fp_line_faults faults = {.seed = rounds, .drop_per_mille = 100, .reorder_per_mille = 100, .delay_per_mille = 100, .delay_us = 100};
+        struct fp_line_faults faults = {
+            .seed = rounds, .drop_per_mille = 100, .reorder_per_mille = 100, .delay_per_mille = 100, .delay_us = 100};
         fp_exchange_stats(x, &venue, &match, &feed, &ports, lines);
         fp_exchange_depth(x, "ONE     ", 'B', levels, 8);
         fp_exchange_live_orders(x, 0, refs, 16);

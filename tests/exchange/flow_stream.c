@@ -11,8 +11,10 @@ int main(int argc, char **argv) {
         {.symbol = "TWO     ", .locate = 2, .round_lot = 100, .start_price_e4 = 600000},
         {.symbol = "THREE   ", .locate = 3, .round_lot = 100, .start_price_e4 = 700000},
     };
-    struct fp_match_config config = {.symbols = symbols, .max_orders = 5000, .max_levels = 5000, .symbol_count = 3, .max_symbols = 3};
-    struct fp_flow_config flow = {.seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 0, .orders_per_symbol = 40, .drift_bps = 30};
+    struct fp_match_config config = {
+        .symbols = symbols, .max_orders = 5000, .max_levels = 5000, .symbol_count = 3, .max_symbols = 3};
+    struct fp_flow_config flow = {
+        .seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 0, .orders_per_symbol = 40, .drift_bps = 30};
     struct fp_lab *lab = fp_lab_open(&config, &flow);
     const uint8_t *bytes;
     if (!lab) return 1;

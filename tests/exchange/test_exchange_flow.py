@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from exchange_wire import Bench
-from sim.exchange._native import lib
+from sim.exchange._native import ffi, lib
 
 ROOT = Path(__file__).resolve().parents[2]
 SYMBOLS = ["ONE", "TWO", "THREE"]
@@ -95,3 +95,48 @@ def test_a_halted_market_stands_still() -> None:
     # only cancels go on, and they end when the books are empty
     assert {message[:1] for message in bench.feed()} <= {b"H", b"X", b"D"}
     bench.validate()
+
+
+def test_the_feed_alone_rebuilds_the_book() -> None:
+    """Orders kept only from the published messages are the orders the exchange has, level by level."""
+    bench = Bench(SYMBOLS, [], flow_seed=5)
+    lib.fp_lab_prime(bench.lab, 1000)
+    orders: dict[int, list[int | str]] = {}  # reference: locate, side, price, shares
+
+    def hear(m: bytes) -> None:
+        kind, locate, ref = chr(m[0]), int.from_bytes(m[1:3], "big"), int.from_bytes(m[11:19], "big")
+        if kind in "AF":
+            assert ref not in orders
+            price, shares = int.from_bytes(m[32:36], "big"), int.from_bytes(m[20:24], "big")
+            orders[ref] = [locate, chr(m[19]), price, shares]
+        elif kind in "EX":
+            shares = int.from_bytes(m[19:23], "big")
+            left = int(orders[ref][3]) - shares
+            assert shares > 0 and left >= 0 and (kind == "E" or left > 0)
+            orders[ref][3] = left
+            if left == 0:
+                del orders[ref]
+        elif kind == "D":
+            del orders[ref]
+        elif kind == "U":
+            old = orders.pop(ref)
+            new = int.from_bytes(m[19:27], "big")
+            assert new not in orders
+            orders[new] = [old[0], old[1], int.from_bytes(m[31:35], "big"), int.from_bytes(m[27:31], "big")]
+
+    for number in range(50):
+        lib.fp_lab_flow(bench.lab, 300, 2000 + number, 0)
+        for message in bench.feed():
+            hear(message)
+        for locate in (1, 2, 3):
+            for side in "BS":
+                levels: dict[int, list[int]] = {}
+                for where, whose, price, shares in orders.values():
+                    if (where, whose) == (locate, side):
+                        level = levels.setdefault(int(price), [0, 0])
+                        level[0] += int(shares)
+                        level[1] += 1
+                out = ffi.new("struct fp_match_level[500]")
+                count = lib.fp_match_depth(lib.fp_lab_match(bench.lab), locate, side.encode(), out, 500)
+                got = [(out[i].price_e4, out[i].shares, out[i].orders) for i in range(count)]
+                assert got == [(p, *levels[p]) for p in sorted(levels, reverse=side == "B")]
