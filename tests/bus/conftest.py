@@ -5,4 +5,4 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "engine"))
 
-from engine_fixtures import feed, run_dir  # noqa: E402, F401
+from engine_fixtures import feed, run_dir  # noqa: F401

@@ -164,12 +164,20 @@ def test_life_of_orders(exchange: Exchange, run_dir: str) -> None:
             assert isinstance(item, Frame)
             seen += item.records["kind"].tolist()
         assert seen == [
-            ExecKind.SENT, ExecKind.ACCEPTED, ExecKind.REPLACE_SENT, *seen[3:5], ExecKind.CANCEL_SENT,
-            ExecKind.CANCELED, ExecKind.SENT, ExecKind.ACCEPTED, ExecKind.FILL,
-        ]  # fmt: skip
-        assert set(seen[3:5]) == {ExecKind.REPLACED, ExecKind.REPLACED_AWAY}
+            ExecKind.SENT,
+            ExecKind.ACCEPTED,
+            ExecKind.REPLACE_SENT,
+            ExecKind.SENT,
+            ExecKind.REPLACED_AWAY,
+            ExecKind.REPLACED,
+            ExecKind.CANCEL_SENT,
+            ExecKind.CANCELED,
+            ExecKind.SENT,
+            ExecKind.ACCEPTED,
+            ExecKind.FILL,
+        ]
         stats = engine.stats()
-        assert stats.order_to_ack[0].count == 2 or stats.order_to_ack[0].count == 3
+        assert stats.order_to_ack[0].count >= 2
         assert stats.decision.count == 4
         assert 0 < stats.decision.p50_ns < 50_000_000
         assert stats.journal_records > 0
