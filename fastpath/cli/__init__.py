@@ -9,6 +9,7 @@ import sys
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from fastpath.cli import (
     config_command,
@@ -47,7 +48,7 @@ def main() -> None:
     try:
         app()
     except (ConfigError, EngineError, OSError, RuntimeError) as error:
-        Console(stderr=True, highlight=False).print("[bold red]error:[/]", str(error), soft_wrap=True, markup=True)
+        Console(stderr=True, highlight=False).print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
         sys.exit(1)
 
 

@@ -32,6 +32,7 @@ from fastpath.demo.story import Story
 
 TRADING_SCOPES = ("md:read", "account:read", "orders:write", "kill:engage")
 READY_S = 20.0
+DYING_S = 0.5
 
 
 class Demonstration:
@@ -93,7 +94,13 @@ class Demonstration:
                 self.elapsed_ms = agent.elapsed_ms
                 await Story(agent, self.console, f"demo-{int(time.time())}").tell()
 
-        uvloop.run(session())
+        try:
+            uvloop.run(session())
+        except Exception as error:
+            # A child that is gone explains whatever the agent saw of it; its sockets close before it can be waited for.
+            time.sleep(DYING_S)
+            self.children.check()
+            raise RuntimeError(one_line(error)) from error
 
     def sum_up(self) -> None:
         """Messages, gaps and latency percentiles of the whole run."""
@@ -165,6 +172,9 @@ def run(console: Console, base: Config, *, stay: bool) -> None:
     """The whole demonstration. Raises RuntimeError (one readable line) when any part of it did not happen."""
     directory = Path(tempfile.mkdtemp(prefix="fastpath-demo-"))
     keep = False
+    # Its children are in sessions of their own: however it is ended, it ends them, as on Ctrl-C.
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         console.rule("[bold]Fastpath: the whole loop on one machine", align="left")
         demonstration = Demonstration(console, directory, base)
@@ -182,6 +192,13 @@ def run(console: Console, base: Config, *, stay: bool) -> None:
     finally:
         if not keep:
             shutil.rmtree(directory, ignore_errors=True)
+
+
+def one_line(error: BaseException) -> str:
+    """What went wrong, without the groups that concurrent tasks wrap it in."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def on_free_ports(base: Config, directory: Path) -> Config:
