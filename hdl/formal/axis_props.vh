@@ -30,7 +30,7 @@
     always @(posedge clk) if (f_started && $past(rst)) assert(!(valid));
 
 // Nothing dropped, repeated or reordered: the word taken as number f_mark (any number) is given as number f_mark,
-// and no more is given than was taken. Declares f_taken, f_given, f_held, f_mark, f_mark_in, f_word.
+// and no more is given than was taken. A word may be given in the cycle in which it is taken. Declares f_taken, f_given, f_held, f_mark, f_mark_in, f_word.
 `ifdef YOSYS
 `define AXIS_ANYCONST (* anyconst *)
 `else
@@ -53,17 +53,17 @@
             if (take) f_taken <= f_taken + 1'b1; \
             if (give) f_given <= f_given + 1'b1; \
             if ((take) && f_taken == f_mark) begin \
-                f_mark_in <= 1'b1; \
+                f_mark_in <= !((give) && f_given == f_mark); \
                 f_word <= (take_word); \
             end else if ((give) && f_given == f_mark) \
                 f_mark_in <= 1'b0; \
         end \
     end \
     always @(posedge clk) if (f_started && !rst) begin \
-        if (give) assert(f_held != 0); \
+        if (give) assert(f_held != 0 || (take)); \
         if ((give) && f_given == f_mark) begin \
-            assert(f_mark_in); \
-            assert((give_word) == f_word); \
+            if (f_mark_in) assert((give_word) == f_word); \
+            else assert((take) && f_taken == f_mark && (give_word) == (take_word)); \
         end \
         assert(f_mark_in == ((f_mark - f_given) < f_held)); \
     end

@@ -204,7 +204,7 @@ module mold_align (
             left <= left - 16'd1;
             left_one <= left == 16'd2;
         end
-        if (header_ends) begin
+        if (knows) begin
             seq <= seq_here;
             packet_seq <= seq_here;
             count <= count_here;
@@ -292,5 +292,96 @@ module mold_align (
     assign end_reason = out_reason;
     assign end_header = out_known;
     assign end_count = out_count;
+
+`ifdef FORMAL
+`include "axis_props.vh"
+    `AXIS_FORMAL_START
+    // The source: lanes without holes, from lane 2 or 6 in a packet's first beat and from lane 0 in the others, not full
+    // only at the packet's end.
+    reg f_partial; // a beat was not full: nothing but the closing beat may follow
+    always @(posedge clk) begin
+        if (rst || (s_axis_tvalid && s_axis_tlast))
+            f_partial <= 1'b0;
+        else if (s_axis_tvalid && !s_axis_tkeep[7])
+            f_partial <= 1'b1;
+    end
+    always @(posedge clk) if (s_axis_tvalid && !rst) begin
+        if (first && !(s_axis_tlast && s_axis_tkeep == 8'h00)) // a refused frame is one empty beat
+            assume((s_axis_tkeep == 8'hFC) || (s_axis_tkeep == 8'hC0));
+        else
+            assume((s_axis_tkeep & (s_axis_tkeep + 8'd1)) == 8'h00);
+        if (f_partial)
+            assume(s_axis_tlast && s_axis_tkeep == 8'h00);
+    end
+    // What always holds of the state between beats.
+    wire [6:0] f_done; // message bytes before the current chunk, and those that its end is away
+    assign f_done = {1'b0, index, 3'b000} + next_length + 7'd7 - {3'd0, offset};
+    always @(posedge clk) if (f_started && !rst) begin
+        assert(!(in_header && active));
+        assert(!(first && (in_header || active || finished || dropping || header_known)));
+        assert(!(active && (finished || dropping)));
+        assert(first || in_header || header_known || dropping);
+        if (active) begin
+            assert(offset >= 4'd1 && offset <= 4'd8);
+            assert(length >= 6'd12 && length <= 6'd63);
+            // A chunk never runs past its message: the lanes add up to the length at every beat.
+            assert(f_done == {1'b0, length});
+            assert(next_length >= 7'd6 - (index == 3'd0 ? 7'd0 : 7'd4) && next_length <= 7'd64);
+            assert(left != 16'd0);
+        end
+        if (in_header && !dropping) begin
+            assert(beat >= 2'd1 && !finished && !header_known && sent == 16'd0);
+            if (beat == 2'd1)
+                assert(next_length == (late_start ? 7'd19 : 7'd15));
+            if (beat == 2'd2)
+                assert(next_length == (late_start ? 7'd11 : 7'd7));
+            if (beat == 2'd3)
+                assert(next_length == 7'd3 && late_start);
+        end
+        if (header_known && !finished && !dropping) begin
+            assert(left_one == (left == 16'd1));
+            assert(left != 16'd0);
+            assert(seq - packet_seq == {48'd0, sent});
+            assert({1'b0, left} + {1'b0, sent} == {1'b0, count});
+            if (!active)
+                assert(next_length <= 7'd1 || f_partial); // only a length field lies between two messages
+        end
+        // Outputs: chunks count up from 0 and end with the last; one end a beat is all there can be.
+        if (chunk_valid) begin
+            assert(chunk_length >= 6'd12 && chunk_length <= 6'd63);
+            assert(chunk_bytes >= 4'd8);
+            assert({1'b0, chunk_index, 3'd0} < {1'b0, chunk_length});
+            if (chunk_last)
+                assert({1'b0, chunk_index, 3'd0} + {3'd0, chunk_bytes} >= {1'b0, chunk_length});
+            else
+                assert({1'b0, chunk_index, 3'd0} + {3'd0, chunk_bytes} < {1'b0, chunk_length});
+        end
+        cover(chunk_valid && chunk_last && $past(chunk_valid && chunk_last));     // two ends in consecutive beats
+        cover(chunk_valid && chunk_last && chunk_length == 6'd63 && end_valid && !end_bad);
+        cover(end_valid && end_bad && end_count == 16'd2);
+        cover(end_valid && !end_bad && end_header && header_count == 16'hFFFF);
+    end
+    // Between two last chunks the sequence goes up by one within a packet.
+    reg        f_told;
+    reg [63:0] f_last_seq;
+    always @(posedge clk) begin
+        if (rst || header_valid || (chunk_valid && chunk_last && end_valid))
+            f_told <= 1'b0;
+        else if (chunk_valid && chunk_last)
+            f_told <= 1'b1;
+        if (chunk_valid && chunk_last)
+            f_last_seq <= chunk_seq;
+    end
+    always @(posedge clk) if (f_started && !rst) begin
+        if (chunk_valid && chunk_last)
+            assert(seq == chunk_seq + 64'd1 || header_valid);
+        if (chunk_valid && f_told && !header_valid && !chunk_last)
+            assert(chunk_seq == f_last_seq + 64'd1);
+        if (f_told && !header_valid && !(chunk_valid && chunk_last))
+            assert(seq == f_last_seq + 64'd1);
+        if (chunk_valid && chunk_last && f_told && !header_valid)
+            assert(chunk_seq == f_last_seq + 64'd1);
+    end
+`endif
 endmodule
 `default_nettype wire
