@@ -28,7 +28,8 @@ struct fp_engine {
     struct fp_bus bus;
     struct fp_run_dir run_dir;
     uint32_t epoch;
-    int has_bus, has_run_dir, state; /* state: 0 open, 1 running, 2 stopped */
+    int has_bus, has_run_dir;
+    _Atomic int state; /* 0 open, 1 running, 2 stopped */
     uint64_t start_ns, next_command;
     size_t oms_bytes;
     pthread_t threads[THREADS];
@@ -433,8 +434,9 @@ void fp_engine_stats(const struct fp_engine *engine, struct fp_engine_stats *out
 
 int fp_engine_health(const struct fp_engine *engine, char *error_text) {
     error_text[0] = 0;
-    if (engine->state != 1) {
-        snprintf(error_text, FP_ERROR_TEXT_MAX, engine->state ? "the engine was stopped" : "the engine was not started");
+    int state = atomic_load(&engine->state);
+    if (state != 1) {
+        snprintf(error_text, FP_ERROR_TEXT_MAX, state ? "the engine was stopped" : "the engine was not started");
         return FP_E_BAD_STATE;
     }
     if (atomic_load(&engine->hot.failed)) {
