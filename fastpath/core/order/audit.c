@@ -118,7 +118,6 @@ uint64_t fp_oms_state_hash(const struct fp_oms *oms) {
 
 /* ---- invariants ---- */
 
-
 static int check_order(const struct fp_oms *oms, const struct fp_order *o) {
     uint32_t at = fp_table_at(&oms->table, o);
     int open = fp_order_open(o);

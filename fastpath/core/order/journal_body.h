@@ -56,7 +56,7 @@ struct fp_jr_kill {
 struct fp_jr_resolved {
     uint64_t order_id;
     uint32_t next_urn;     /* the venue's answer that decided */
-    uint8_t state;         /* FP_OS_LOST */
+    uint8_t state;         /* FP_OS_LOST: never received; FP_OS_SENT: received, never answered, stays in doubt */
     uint8_t reserved[3];
 };
 

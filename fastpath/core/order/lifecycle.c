@@ -245,6 +245,8 @@ void fp_order_lost(struct fp_oms *oms, struct fp_order *order, uint64_t now_ns) 
 
 /* ---- messages ---- */
 
+static uint32_t plus(uint32_t a, uint32_t b) { return a > UINT32_MAX - b ? UINT32_MAX : a + b; }
+
 struct context {
     struct fp_oms *oms;
     struct fp_venue *venue;
@@ -304,25 +306,23 @@ static void set_side(struct context *c, struct fp_order *order, char side) {
         anomaly(c, order);
 }
 
-static uint32_t plus(uint32_t a, uint32_t b) { return a > UINT32_MAX - b ? UINT32_MAX : a + b; }
-
 static int possible(uint64_t price_e4, uint64_t shares) { return price_e4 <= FP_OUCH_MARKET_PRICE_E4 && shares <= FP_OUCH_MAX_QUANTITY; }
 
-/* What the venue says of an order that it has taken. 0 when the numbers cannot be true: they are left aside. */
-static int take_terms(struct context *c, struct fp_order *order, uint32_t leaves, uint64_t price_e4, char side, uint64_t reference) {
+/* What the venue says of an order that it has taken. Numbers that cannot be true are left aside. */
+static void take_terms(struct context *c, struct fp_order *order, uint32_t leaves, uint64_t price_e4, char side, uint64_t reference) {
     set_side(c, order, side);
     fp_table_set_ref(&c->oms->table, order, reference);
     order->flags &= (uint16_t)~FP_XF_IN_DOUBT;
     if (!possible(price_e4, leaves) || price_e4 == 0 || leaves == 0) {
         anomaly(c, order);
-        return 0;
+        order->quantity = plus(order->executed, order->leaves);
+        return;
     }
     if (leaves > order->leaves)
         anomaly(c, order); /* more than asked for; it counts all the same */
     order->price_e4 = (uint32_t)price_e4;
     order->leaves = leaves;
     order->quantity = plus(order->executed, leaves);
-    return 1;
 }
 
 static void round_trip(struct context *c, const struct fp_order *order) {
@@ -444,6 +444,8 @@ static void must_be_live(struct context *c, struct fp_order *order) {
     anomaly(c, order);
     if (order->parent != FP_NO_INDEX && fp_order_open(&c->oms->table.orders[order->parent]))
         take_over(c, &c->oms->table.orders[order->parent], order);
+    order->leaves = order->quantity > order->executed ? order->quantity - order->executed : 0;
+    order->quantity = plus(order->executed, order->leaves);
     order->state = FP_OS_LIVE;
     order->flags &= (uint16_t)~FP_XF_IN_DOUBT;
     fp_order_settle(c->oms, order);
@@ -461,14 +463,14 @@ static struct fp_order *executed(struct context *c, const struct fp_ouch_out_ord
         tell(c, order, FP_EX_RESTATED);
         return order;
     }
-    int kept = fp_fill_add(&c->oms->positions, order, at, m->match_number, m->quantity, (uint32_t)m->price_e4);
+    const int late = !fp_order_open(order);
+    int kept = fp_fill_add(&c->oms->positions, order, at, m->match_number, m->quantity, (uint32_t)m->price_e4, late);
     if (kept) {
         anomaly(c, order);
         if (kept == FP_E_DUPLICATE)
             return order; /* that match is in the position already */
     }
     must_be_live(c, order);
-    int late = order->state != FP_OS_LIVE;
     order->executed = plus(order->executed, m->quantity);
     order->cum_notional_e4 += (uint64_t)m->quantity * m->price_e4;
     order->liquidity = m->liquidity_flag;
@@ -553,7 +555,7 @@ static struct fp_order *broken(struct context *c, const struct fp_ouch_out_broke
     c->step.last_shares = fill->shares;
     c->step.cancel_reason = m->reason;
     /* The order it happened to, then the orders that took over from it: they carry its sums. */
-    for (uint32_t at = fp_table_at(&c->oms->table, order); at != FP_NO_INDEX; at = orders[at].successor) {
+    for (uint32_t at = fp_table_at(&c->oms->table, order); at != FP_NO_INDEX; at = fill->late ? FP_NO_INDEX : orders[at].successor) {
         uint64_t value = (uint64_t)fill->shares * fill->price_e4, *sum = &orders[at].cum_notional_e4;
         orders[at].broken = plus(orders[at].broken, fill->shares);
         *sum -= *sum < value ? *sum : value;

@@ -168,12 +168,13 @@ static void count_shares(struct fp_positions *p, const struct fp_order *order, i
     }
 }
 
-int fp_fill_add(struct fp_positions *p, const struct fp_order *order, uint32_t at, uint64_t match_number, uint32_t shares, uint32_t price_e4) {
+int fp_fill_add(struct fp_positions *p, const struct fp_order *order, uint32_t at, uint64_t match_number, uint32_t shares, uint32_t price_e4,
+                int late) {
     if (find_fill(p, order->venue, match_number, at))
         return FP_E_DUPLICATE;
     struct fp_fill *fill = p->fill_count < p->fill_capacity ? &p->fills[p->fill_count] : NULL;
     if (fill) {
-        *fill = (struct fp_fill){match_number, at, shares, price_e4, {FP_NO_INDEX, FP_NO_INDEX, FP_NO_INDEX}, order->venue, 0};
+        *fill = (struct fp_fill){match_number, at, shares, price_e4, {FP_NO_INDEX, FP_NO_INDEX, FP_NO_INDEX}, order->venue, 0, (uint8_t)late};
         put(&p->by_fill, fill_hash(order->venue, match_number, at), p->fill_count);
     }
     for (int level = 0; level < FP_LEVELS; level++) {

@@ -52,6 +52,7 @@ struct fp_fill {
     uint32_t order, shares, price_e4;
     uint32_t next[3];           /* later fill of the same exposure, by level */
     uint8_t venue, broken;
+    uint8_t late;               /* booked after the order's end: orders that took over from it do not carry it */
 };
 
 struct fp_symbol {
@@ -86,7 +87,8 @@ void fp_reserve(struct fp_positions *positions, struct fp_order *order, uint32_t
 
 /* Book a fill of an order. 0, FP_E_DUPLICATE (that match of that order is booked already), or FP_E_NO_ROOM: positions
  * are moved, but the fill could not be kept and cannot be broken later. */
-int fp_fill_add(struct fp_positions *positions, const struct fp_order *order, uint32_t at, uint64_t match_number, uint32_t shares, uint32_t price_e4);
+int fp_fill_add(struct fp_positions *positions, const struct fp_order *order, uint32_t at, uint64_t match_number, uint32_t shares, uint32_t price_e4,
+                int late);
 /* Break a fill: the three holdings become what they would be without it. The fill, or NULL: unknown or broken before. */
 const struct fp_fill *fp_fill_break(struct fp_positions *positions, const struct fp_order *order, uint32_t at, uint64_t match_number,
                                     const struct fp_order *orders);

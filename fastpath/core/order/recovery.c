@@ -22,6 +22,12 @@ void fp_mark_in_doubt(struct fp_oms *oms, uint8_t index, uint64_t now_ns) {
     }
 }
 
+static void keep_in_doubt(struct fp_oms *oms, struct fp_order *order, uint64_t now_ns) {
+    order->flags |= FP_XF_ANOMALY | FP_XF_IN_DOUBT;
+    oms->venues[order->venue].stats.anomalies++;
+    fp_order_emit(oms, order, &(struct fp_step){.kind = FP_EX_IN_DOUBT}, now_ns);
+}
+
 void fp_resolve_in_doubt(struct fp_oms *oms, uint8_t index, uint32_t next_urn, uint64_t now_ns) {
     struct fp_venue *venue = &oms->venues[index];
     struct fp_order *orders = oms->table.orders;
@@ -30,16 +36,14 @@ void fp_resolve_in_doubt(struct fp_oms *oms, uint8_t index, uint32_t next_urn, u
         next = order->venue_next;
         if (order->state != FP_OS_SENT)
             continue;
-        if (order->urn < next_urn) {
-            /* Its number was consumed, so its answer was in the replay; that it was not is for a human. It keeps its reservation. */
-            order->flags |= FP_XF_ANOMALY | FP_XF_IN_DOUBT;
-            venue->stats.anomalies++;
-            fp_order_emit(oms, order, &(struct fp_step){.kind = FP_EX_IN_DOUBT}, now_ns);
-            continue;
-        }
-        struct fp_jr_resolved body = {.order_id = order->order_id, .next_urn = next_urn, .state = FP_OS_LOST};
+        /* A consumed number was answered in the replay; that this one was not is for a human, and the order keeps its reservation. */
+        const int consumed = order->urn < next_urn;
+        struct fp_jr_resolved body = {.order_id = order->order_id, .next_urn = next_urn, .state = consumed ? FP_OS_SENT : FP_OS_LOST};
         venue->stats.unjournaled += fp_journal_put(oms, FP_JR_RESOLVED, index, &body, sizeof body, now_ns) != 0; /* a restart decides the same again */
-        fp_order_lost(oms, order, now_ns);
+        if (consumed)
+            keep_in_doubt(oms, order, now_ns);
+        else
+            fp_order_lost(oms, order, now_ns);
     }
 }
 
@@ -235,9 +239,12 @@ static int fold_resolved(struct fp_oms *oms, const uint8_t *body, size_t length,
         return FP_E_CORRUPT;
     memcpy(&resolved, body, length);
     struct fp_order *order = fp_table_by_id(&oms->table, resolved.order_id);
-    if (!order || order->state != FP_OS_SENT || resolved.state != FP_OS_LOST)
+    if (!order || order->state != FP_OS_SENT || (resolved.state != FP_OS_LOST && resolved.state != FP_OS_SENT))
         return FP_E_CORRUPT;
-    fp_order_lost(oms, order, now_ns);
+    if (resolved.state == FP_OS_LOST)
+        fp_order_lost(oms, order, now_ns);
+    else
+        keep_in_doubt(oms, order, now_ns);
     return 0;
 }
 
