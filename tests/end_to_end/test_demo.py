@@ -44,7 +44,12 @@ class Run:
         self.lines: list[str] = []
         self.process = subprocess.Popen(
             [sys.executable, "-m", "fastpath", "demo"],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, cwd=ROOT, env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            cwd=ROOT,
+            env=environment,
         )  # fmt: skip
 
     def __enter__(self) -> Run:
