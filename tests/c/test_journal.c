@@ -265,14 +265,17 @@ static void missing_and_exchanged_segments(void) {
     snprintf(c, sizeof c, "%s/aside", directory);
     rename(a, c);
     CHECK(read_all(&end) < 100);
-    CHECK_EQ(end, 0); /* behind a missing file nothing is looked for ... */
-    image[0] = 0;
-    store(a, 0);
+    CHECK_EQ(end, FP_E_CORRUPT);
+    store(a, 0); /* empty */
     CHECK(read_all(&end) < 100);
-    CHECK_EQ(end, FP_E_CORRUPT); /* ... behind an empty one it is */
+    CHECK_EQ(end, FP_E_CORRUPT);
     rename(b, a);
     rename(c, b);
     CHECK(read_all(&end) < 100);
+    CHECK_EQ(end, FP_E_CORRUPT);
+    snprintf(a, sizeof a, "%s/000001.journal", directory);
+    unlink(a);
+    CHECK_EQ(read_all(&end), 0);
     CHECK_EQ(end, FP_E_CORRUPT);
     wipe();
 }

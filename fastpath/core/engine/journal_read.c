@@ -1,6 +1,7 @@
 /* Reading a journal: every record in order, a clean end or a torn tail as the end, and
  * FP_E_CORRUPT when the chain is broken before something valid. It never writes. */
 #include "journal_record.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -100,26 +101,41 @@ static int later_record(const uint8_t *bytes, size_t size, size_t from, uint64_t
     return 0;
 }
 
-/* Any record in the segments after this one? 1, 0 or negative. */
+/* Highest segment number in the directory, 0 for none, FP_E_SYSTEM. */
+static int64_t newest_segment(const char *directory) {
+    DIR *listing = opendir(directory);
+    unsigned number, newest = 0;
+    int matched;
+    if (!listing)
+        return FP_E_SYSTEM;
+    for (const struct dirent *entry; (entry = readdir(listing));) {
+        matched = 0;
+        if (sscanf(entry->d_name, "%6u.journal%n", &number, &matched) == 1 && matched && !entry->d_name[matched] && number > newest)
+            newest = number;
+    }
+    closedir(listing);
+    return newest;
+}
+
+/* Any record in the segments after this one? 1, 0 or negative. A segment that is missing hides nothing behind it. */
 static int later_segment(const struct fp_journal_reader *reader) {
-    for (uint32_t segment = reader->segment + 1;; segment++) {
+    int64_t newest = newest_segment(reader->directory);
+    if (newest < 0)
+        return (int)newest;
+    for (uint32_t segment = reader->segment + 1; segment <= newest; segment++) {
         const uint8_t *bytes = NULL;
         size_t size = 0;
         int rc = map(reader->directory, segment, &bytes, &size);
         if (rc < 0)
             return rc;
-        if (rc == 0) {
-            char path[300];
-            struct stat st;
-            if (fp_journal_path(path, sizeof path, reader->directory, segment) || stat(path, &st) != 0)
-                return 0;
-            continue; /* there, but empty */
-        }
+        if (rc == 0)
+            continue;
         int found = later_record(bytes, size, 0, reader->last_seq);
         munmap((void *)bytes, size);
         if (found)
             return 1;
     }
+    return 0;
 }
 
 static int corrupt(struct fp_journal_reader *reader) {

@@ -1,5 +1,5 @@
 /* How a journal record lies in its segment, shared by the writer and the reader.
- * Private to the journal: it maps no file and knows no directory. */
+ * Private to the journal: layouts and names only. */
 #ifndef FP_JOURNAL_RECORD_H
 #define FP_JOURNAL_RECORD_H
 #include "journal.h"
