@@ -21,6 +21,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* libzmq is not built with the sanitizer, which therefore cannot see how its threads hand descriptors over. */
+const char *__tsan_default_suppressions(void);
+const char *__tsan_default_suppressions(void) {
+    return "race:libzmq\n";
+}
+
 static struct fp_engine_config config;
 static struct fp_engine_stats stats;
 static char error_text[FP_ERROR_TEXT_MAX], directory[64];
