@@ -13,8 +13,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -76,11 +75,15 @@ def eventually(condition: Callable[[], Any], what: str, timeout_s: float = READY
     return found
 
 
+def _process_state(stat: Path) -> str:
+    return stat.read_text().rpartition(")")[2].split()[0]
+
+
 def alive(pid: int) -> bool:
     """Is there a process of this id that has not ended (a zombie has)?"""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+        return _process_state(Path(f"/proc/{pid}/stat")) != "Z"
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 
@@ -201,20 +204,20 @@ class House:
         child.process.wait(READY_S)
         self.children.running.remove(child)
 
-    @contextmanager
-    def frozen(self, child: Child) -> Iterator[None]:
-        """A process that is stopped (SIGSTOP) inside the block."""
+    @staticmethod
+    def freeze(child: Child) -> None:
+        """SIGSTOP, and wait until every thread has stopped; `thaw` lets it run on."""
         child.process.send_signal(signal.SIGSTOP)
-        try:
-            eventually(lambda: self._state(child) == "T", f"{child.name} is stopped")
-            yield
-        finally:
-            if child.process.poll() is None:
-                child.process.send_signal(signal.SIGCONT)
+        tasks = Path(f"/proc/{child.process.pid}/task")
+
+        def stopped() -> bool:
+            return all(_process_state(task / "stat") == "T" for task in tasks.iterdir())
+
+        eventually(stopped, f"{child.name} is stopped")
 
     @staticmethod
-    def _state(child: Child) -> str:
-        return Path(f"/proc/{child.process.pid}/stat").read_text().rpartition(")")[2].split()[0]
+    def thaw(child: Child) -> None:
+        child.process.send_signal(signal.SIGCONT)
 
     # ---- asking ----
 

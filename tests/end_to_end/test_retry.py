@@ -6,8 +6,6 @@ Every case counts what the exchange received and answered, not what engine or br
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -206,7 +204,7 @@ async def test_the_bridge_is_killed_between_reservation_and_answer(house: House,
     assert engine is not None
 
     def freeze() -> None:
-        os.kill(engine.process.pid, signal.SIGSTOP)
+        house.freeze(engine)
 
     keep = "request" if moment == "request-lost" else "answer"
     on_request = freeze if moment == "engine-frozen" else None
@@ -222,7 +220,7 @@ async def test_the_bridge_is_killed_between_reservation_and_answer(house: House,
                 assert count.orders == 0
             house.kill(child)
         finally:
-            os.kill(engine.process.pid, signal.SIGCONT)
+            house.thaw(engine)
         await sending
     if moment == "engine-frozen":
         eventually(lambda: count.orders, "the order is at the exchange")
