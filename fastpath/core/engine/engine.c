@@ -15,6 +15,7 @@
 
 enum {
     DAY_ORDERS = 1 << 17,       /* orders of a day, finished ones included */
+    JOURNAL_SEGMENT = 16 << 20, /* two are mapped and touched at open */
     HOUSEKEEPING_MS = 2,
     FLUSH_MS = 20,              /* how long the journal may trail the disk with durability crash */
     SPIN_FOR_REPLY_US = 50
@@ -153,7 +154,7 @@ static int open_epoch(struct fp_engine *engine, char *error_text) {
         engine->epoch = fp_run_dir_epoch(run_dir);
     }
     if (engine->config.journal_dir[0]) {
-        struct fp_journal_config journal = {.durability = engine->config.durability};
+        struct fp_journal_config journal = {.segment_bytes = JOURNAL_SEGMENT, .durability = engine->config.durability};
         int failed = fp_journal_open(&engine->hot.journal, engine->config.journal_dir, &journal, error_text);
         if (!failed) failed = read_journal(engine, note_epoch, error_text);
         if (failed) return failed;

@@ -7,7 +7,7 @@
 #include <ctype.h>
 #include <stdio.h>
 
-enum { TAKE_AT_ONCE = 64, ANSWER_TIMEOUT_S = 5, INSTRUMENTS_DEFAULT = 500 };
+enum { TAKE_AT_ONCE = 16, ANSWER_TIMEOUT_S = 5, INSTRUMENTS_DEFAULT = 500 };
 
 /* One request and where its answer goes. */
 struct asking {
