@@ -52,7 +52,7 @@ module book_core #(
     input  wire         m_axis_tready,
     output wire         ev_valid,
     output wire         ev_row,
-    output wire         ev_more,
+    output wire         ev_changed,
     output wire         ev_stale,
     output wire         ev_halted,
     output wire [9:0]   ev_symidx,
@@ -99,6 +99,7 @@ module book_core #(
     wire [31:0]      v_price;
     wire [31:0]      v_shares;
     wire             v_side;
+    wire             v_done;
     wire [9:0]       v_owner;
     wire             table_ready;
     wire             rows_ready;
@@ -168,7 +169,7 @@ module book_core #(
         .clk(clk), .rst(rst), .ready(table_ready), .look_ref(look_ref), .next_ref(next_ref),
         .c_valid(c_valid), .c_msg(c_msg), .c_price(c_price), .c_shares(c_shares), .c_side(c_side),
         .v_valid(v_valid), .v_msg(v_msg), .v_verdict_look(v_verdict_look), .v_code_look(v_code_look),
-        .v_verdict(v_verdict), .v_code(v_code), .v_price(v_price), .v_shares(v_shares), .v_side(v_side), .v_owner(v_owner),
+        .v_verdict(v_verdict), .v_code(v_code), .v_price(v_price), .v_shares(v_shares), .v_side(v_side), .v_done(v_done), .v_owner(v_owner),
         .stat_live(stat_live), .stat_peak(stat_peak), .stat_stash(stat_stash)
     );
 
@@ -240,7 +241,7 @@ module book_core #(
         .clk(clk), .rst(rst), .cycle(cycle), .cfg_midnight_ns(cfg_midnight_ns), .cfg_venue(cfg_venue),
         .set_stale(stat_lost || overrun || own_missed || stat_broken), .clear_stale(clear_stale),
         .c_msg(c_msg), .v_valid(v_valid), .v_msg(v_msg), .v_verdict(v_verdict), .v_code(v_code), .v_price(v_price),
-        .v_shares(v_shares), .v_side(v_side), .v_slow_ok(v_slow_ok), .v_slow_full(v_slow_full), .v_slow_not(v_slow_not),
+        .v_shares(v_shares), .v_side(v_side), .v_done(v_done), .v_slow_ok(v_slow_ok), .v_slow_full(v_slow_full), .v_slow_not(v_slow_not),
         .v_changed(v_changed), .v_changed_full(v_changed_full), .v_stale(v_stale), .v_halted(v_halted), .v_locate(v_locate),
         .v_bid_before(v_bid_before), .v_bid_shares_before(v_bid_shares_before),
         .v_ask_before(v_ask_before), .v_ask_shares_before(v_ask_shares_before),
@@ -250,7 +251,7 @@ module book_core #(
         .before_bid(before_bid), .before_bid_shares(before_bid_shares), .before_ask(before_ask), .before_ask_shares(before_ask_shares),
         .after_bid(after_bid), .after_bid_shares(after_bid_shares), .after_ask(after_ask), .after_ask_shares(after_ask_shares),
         .m_axis_tdata(m_axis_tdata), .m_axis_tvalid(m_axis_tvalid), .m_axis_tready(m_axis_tready),
-        .ev_valid(ev_valid), .ev_row(ev_row), .ev_more(ev_more), .ev_stale(ev_stale), .ev_halted(ev_halted), .ev_symidx(ev_symidx),
+        .ev_valid(ev_valid), .ev_row(ev_row), .ev_changed(ev_changed), .ev_stale(ev_stale), .ev_halted(ev_halted), .ev_symidx(ev_symidx),
         .ev_bid(ev_bid), .ev_ask(ev_ask), .ev_rx_cycle(ev_rx_cycle), .ev_latency(ev_latency), .all_stale(all_stale),
         .stat_drop(stat_drop), .stat_crossed(stat_crossed), .stat_unknown_ref(stat_unknown_ref),
         .stat_contradiction(stat_contradiction), .stat_table_full(stat_table_full), .stat_slow(stat_slow)

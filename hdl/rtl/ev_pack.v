@@ -30,6 +30,7 @@ module ev_pack #(
     input  wire [31:0]      v_price,
     input  wire [31:0]      v_shares,
     input  wire             v_side,
+    input  wire             v_done,
     input  wire             v_slow_ok,
     input  wire             v_slow_full,
     input  wire             v_slow_not,
@@ -64,7 +65,7 @@ module ev_pack #(
     input  wire             m_axis_tready,
     output reg              ev_valid,     // a record left the book, whether the host takes it or not
     output reg              ev_row,       // of a tracked symbol
-    output reg              ev_more,
+    output reg              ev_changed,   // best bid or ask differs from the symbol's record before
     output reg              ev_stale,
     output reg              ev_halted,
     output reg  [9:0]       ev_symidx,
@@ -130,9 +131,11 @@ module ev_pack #(
     reg              slow;
     wire [15:0]      state_flags; // as they were before the message
     wire [15:0]      side_flag;
+    wire [15:0]      done_flag;   // on the record that takes the last share: the message's first
     assign state_flags = (v_stale || all_stale ? `FP_EF_STALE : 16'd0) | (v_halted ? `FP_EF_HALTED : 16'd0)
         | (v_msg[`BM_LINE_B] ? `FP_EF_LINE_B : 16'd0);
     assign side_flag = v_side ? `FP_EF_SELL : 16'd0;
+    assign done_flag = v_done ? `FP_EF_ORDER_DONE : 16'd0;
     always @* begin
         kind = letter;
         order_ref = v_msg[`BM_REF];
@@ -161,7 +164,7 @@ module ev_pack #(
             `BOP_ADD, `BOP_EXEC, `BOP_CANCEL, `BOP_DELETE, `BOP_REPLACE: begin
                 bbo = bbo_ok;
                 slow = v_slow_ok;
-                flags = state_flags | side_flag | (v_changed ? `FP_EF_BBO_CHANGED : 16'd0);
+                flags = state_flags | side_flag | (two ? 16'd0 : done_flag) | (v_changed ? `FP_EF_BBO_CHANGED : 16'd0);
                 price = op == `BOP_ADD || op == `BOP_REPLACE ? v_msg[`BM_PRICE] : v_price;
                 shares = op == `BOP_DELETE ? v_shares : v_msg[`BM_SHARES];
                 if (op == `BOP_REPLACE)
@@ -172,7 +175,7 @@ module ev_pack #(
                     if (letter == `FP_EV_EXECUTED_PRICE)
                         price = v_msg[`BM_PRICE];
                 end else if (op == `BOP_EXEC)
-                    flags = state_flags | side_flag | (v_changed ? `FP_EF_BBO_CHANGED : 16'd0) | `FP_EF_NON_PRINTABLE;
+                    flags = state_flags | side_flag | done_flag | (v_changed ? `FP_EF_BBO_CHANGED : 16'd0) | `FP_EF_NON_PRINTABLE;
             end
             `BOP_TRADE: begin
                 kind = `FP_EV_TRADE;
@@ -214,7 +217,7 @@ module ev_pack #(
                           v_locate, kind, flags, bbo};
     assign first_record = {v_slow_not, 1'b0, 1'b1, v_msg[`BM_ROW], v_msg[`BM_SYM], v_msg[`BM_RX], v_time, v_msg[`BM_REF], v_price,
                            op == `BOP_REPLACE ? v_shares : v_msg[`BM_SHARES],
-                           v_locate, op == `BOP_REPLACE ? `FP_EV_DELETE : letter, state_flags | side_flag | `FP_EF_MORE, bbo_before};
+                           v_locate, op == `BOP_REPLACE ? `FP_EV_DELETE : letter, state_flags | side_flag | done_flag | `FP_EF_MORE, bbo_before};
     assign record_valid = second_valid || (v_valid && !quiet);
     assign record = second_valid ? second : two ? first_record : last_record;
     always @(posedge clk) begin
@@ -346,7 +349,7 @@ module ev_pack #(
             seq <= seq + 64'd1;
         ev_valid <= chosen_valid && !rst;
         ev_row <= out_row;
-        ev_more <= chosen_before;
+        ev_changed <= |(out_flags & `FP_EF_BBO_CHANGED);
         ev_stale <= |(out_flags & `FP_EF_STALE);
         ev_halted <= |(out_flags & `FP_EF_HALTED);
         ev_symidx <= out_sym;

@@ -35,6 +35,7 @@ module ord_table #(
     output reg  [31:0]      v_price,    // of the resting order
     output reg  [31:0]      v_shares,   // its shares before the message
     output reg              v_side,
+    output wire             v_done,     // a looked-up order has nothing left
     output reg  [9:0]       v_owner,    // its symbol
     output reg  [31:0]      stat_live,  // orders in the table
     output reg  [31:0]      stat_peak,
@@ -409,6 +410,7 @@ module ord_table #(
     // replace needs one write port. (The next message that writes is at least two cycles behind.)
     wire v_takes;
     wire v_puts;
+    assign v_done = v_look && !v_live;
     assign v_takes = v_valid && v_look && (v_verdict == `BV_OK || v_verdict == `BV_FULL);
     assign v_puts = v_valid && v_adds && v_verdict == `BV_OK;
     generate

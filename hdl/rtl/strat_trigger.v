@@ -3,7 +3,8 @@
 // fire one after the other, the lowest first, each with the quote of its record.
 // Overflow: none; a met slot keeps its quote until the gate takes it.
 // A slot is armed by a command and leaves that state exactly once: fired, expired or disarmed. A disarm in the very cycle
-// in which the condition is met wins. Only the last record of a message counts, the one with the BBO after it.
+// in which the condition is met wins. Only a record that changed the best bid or ask counts, as in the
+// software: a trigger whose condition already holds waits for the next change.
 `default_nettype none
 module strat_trigger #(
     parameter SLOTS_LOG2 = 4
@@ -20,7 +21,7 @@ module strat_trigger #(
     input  wire [47:0] cmd_expire,      // fires in no cycle from this one on; 0: never expires
     input  wire        ev_valid,
     input  wire        ev_row,
-    input  wire        ev_more,
+    input  wire        ev_changed, // best bid or ask differs from the symbol's record before
     input  wire        ev_stale,
     input  wire        ev_halted,
     input  wire [9:0]  ev_symidx,
@@ -87,7 +88,7 @@ module strat_trigger #(
             assign disarm = mine && !cmd_arm;
             assign best = on_ask ? ev_ask : ev_bid;
             assign next = now + 48'd1;
-            assign met[s] = is_armed && !late && !disarm && ev_valid && ev_row && !ev_more && ev_symidx == symidx
+            assign met[s] = is_armed && !late && !disarm && ev_valid && ev_row && ev_changed && ev_symidx == symidx
                 && best != 32'd0 && (above ? best >= price : best <= price);
             assign runs_out[s] = is_armed && late;
             assign waits[s] = is_waiting;
@@ -177,7 +178,7 @@ module strat_trigger #(
     assign f_out = fire_valid && fire_ready && fire_slot == f_slot;
     assign f_best = f_condition >= 3 ? ev_ask : ev_bid;
     assign f_hit = f_may && !(f_expire != 0 && now >= f_expire) && !(cmd_valid && !cmd_arm && cmd_slot == f_slot)
-        && ev_valid && ev_row && !ev_more && ev_symidx == f_symidx && f_best != 0
+        && ev_valid && ev_row && ev_changed && ev_symidx == f_symidx && f_best != 0
         && (f_condition[0] ? f_best >= f_price : f_best <= f_price);
     reg [1:0] f_fires;      // at the gate since it was armed, not counting the present offer
     always @(posedge clk) begin

@@ -13,7 +13,7 @@ module trade_core #(
     input  wire [47:0] now,
     input  wire        ev_valid,
     input  wire        ev_row,
-    input  wire        ev_more,
+    input  wire        ev_changed,
     input  wire        ev_stale,
     input  wire        ev_halted,
     input  wire [9:0]  ev_symidx,
@@ -90,7 +90,7 @@ module trade_core #(
     strat_trigger #(.SLOTS_LOG2(SLOTS_LOG2)) trigger (
         .clk(clk), .rst(rst), .now(now), .cmd_valid(cmd_valid), .cmd_arm(cmd_arm), .cmd_slot(cmd_slot), .cmd_symidx(cmd_symidx),
         .cmd_condition(cmd_condition), .cmd_price(cmd_price), .cmd_expire(cmd_expire),
-        .ev_valid(ev_valid), .ev_row(ev_row), .ev_more(ev_more), .ev_stale(ev_stale), .ev_halted(ev_halted),
+        .ev_valid(ev_valid), .ev_row(ev_row), .ev_changed(ev_changed), .ev_stale(ev_stale), .ev_halted(ev_halted),
         .ev_symidx(ev_symidx), .ev_bid(ev_bid), .ev_ask(ev_ask), .ev_rx_cycle(ev_rx_cycle),
         .fire_valid(fire_valid), .fire_ready(fire_ready), .fire_slot(fire_slot), .fire_symidx(fire_symidx),
         .fire_bid(fire_bid), .fire_ask(fire_ask), .fire_stale(fire_stale), .fire_halted(fire_halted), .fire_rx_cycle(fire_rx_cycle),

@@ -56,7 +56,7 @@ module book_core_bench #(
         .early_valid(early[64]), .early_ref(early[63:0]),
         .mark_valid(mark_valid), .mark_ready(mark_ready), .mark_symidx(mark_symidx), .mark_code(mark_code),
         .m_axis_tdata(m_axis_tdata), .m_axis_tvalid(m_axis_tvalid), .m_axis_tready(m_axis_tready),
-        .ev_valid(), .ev_row(), .ev_more(), .ev_stale(), .ev_halted(), .ev_symidx(), .ev_bid(), .ev_ask(), .ev_rx_cycle(),
+        .ev_valid(), .ev_row(), .ev_changed(), .ev_stale(), .ev_halted(), .ev_symidx(), .ev_bid(), .ev_ask(), .ev_rx_cycle(),
         .ev_latency(), .all_stale(all_stale), .stat_queued(stat_queued), .stat_lost(stat_lost), .stat_untracked(),
         .stat_unknown_type(), .stat_length(), .stat_field(), .stat_unknown_ref(), .stat_contradiction(), .stat_table_full(),
         .stat_crossed(), .stat_slow(stat_slow), .stat_drop(), .stat_far(), .stat_evict(), .stat_side_lost(),

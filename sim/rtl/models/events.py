@@ -291,7 +291,8 @@ class BookModel:
             if m.shares > order.shares or (kind == "C" and not 1 <= m.price <= PRICE_MAX):
                 return self.contradiction(m, BAD_FIELD, m.ref, m.shares)
         taken = order.shares if kind == "D" else m.shares
-        first = self.record(m, m.type, m.ref, order.price, taken, sell | F.MORE, before)
+        done = F.ORDER_DONE if taken == order.shares else 0
+        first = self.record(m, m.type, m.ref, order.price, taken, sell | done | F.MORE, before)
         order.shares -= taken
         if not order.shares:
             del self.orders[m.ref]
@@ -302,7 +303,7 @@ class BookModel:
             price = m.price if kind == "C" else order.price
             return [first, self.record(m, K.TRADE, m.ref2, price, taken, sell, before)]
         plain = F.NON_PRINTABLE if kind in "EC" else 0
-        return [self.record(m, m.type, m.ref, order.price, taken, sell | plain, before)]
+        return [self.record(m, m.type, m.ref, order.price, taken, sell | done | plain, before)]
 
     def swap(self, m: Norm, order: Order, sell: int, before: tuple[int, int, int, int]) -> list[Record]:
         """U."""
@@ -311,7 +312,7 @@ class BookModel:
             return self.contradiction(m, BAD_FIELD, m.ref, m.shares)
         if m.ref2 in self.orders:
             return self.contradiction(m, DUPLICATE, m.ref2, m.shares)
-        first = self.record(m, K.DELETE, m.ref, order.price, order.shares, sell | F.MORE, before)
+        first = self.record(m, K.DELETE, m.ref, order.price, order.shares, sell | F.ORDER_DONE | F.MORE, before)
         room = self.places.insert(m.ref2)
         del self.orders[m.ref]
         self.places.remove(m.ref)

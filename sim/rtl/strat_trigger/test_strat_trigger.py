@@ -54,13 +54,13 @@ async def random_traffic(dut: Any) -> None:
         expire = rng.choice((0, 0, 0, 0, now, now + 1, now + 2, now + rng.randrange(3, 40)))
         symidx = rng.randrange(12)
         bid, ask = (rng.choice((0, 100, 150, 200, 250, 300, 0xFFFFFFFF)) for _ in range(2))
-        ev_symidx, more, row = rng.randrange(12), rng.random() < 0.2, rng.random() < 0.9
+        ev_symidx, changed, row = rng.randrange(12), rng.random() < 0.8, rng.random() < 0.9
         stale, halted, rx = rng.getrandbits(1), rng.getrandbits(1), rng.getrandbits(32)
         dut.now.value = now
         dut.fire_ready.value = int(not busy_gate)
         dut.cmd_valid.value, dut.cmd_arm.value, dut.cmd_slot.value = int(command), int(arm), at
         dut.cmd_symidx.value, dut.cmd_condition.value, dut.cmd_price.value, dut.cmd_expire.value = symidx, condition, price, expire
-        dut.ev_valid.value, dut.ev_row.value, dut.ev_more.value = int(record), int(row), int(more)
+        dut.ev_valid.value, dut.ev_row.value, dut.ev_changed.value = int(record), int(row), int(changed)
         dut.ev_symidx.value, dut.ev_bid.value, dut.ev_ask.value = ev_symidx, bid, ask
         dut.ev_stale.value, dut.ev_halted.value, dut.ev_rx_cycle.value = stale, halted, rx
         await RisingEdge(dut.clk)
@@ -78,8 +78,8 @@ async def random_traffic(dut: Any) -> None:
                 expired += 1
             elif disarmed:
                 slot.state = "disarmed"
-                races += bool(record and row and not more and ev_symidx == slot.symidx and met(slot, bid, ask))
-            elif record and row and not more and ev_symidx == slot.symidx and met(slot, bid, ask):
+                races += bool(record and row and changed and ev_symidx == slot.symidx and met(slot, bid, ask))
+            elif record and row and changed and ev_symidx == slot.symidx and met(slot, bid, ask):
                 slot.state = "fired"
                 waiting[number] = (ev_symidx, bid, ask, stale, halted, rx)
         if command and arm and armable and 1 <= condition <= 4 and price:
@@ -106,9 +106,9 @@ async def random_traffic(dut: Any) -> None:
 async def disarmed_in_time(dut: Any) -> None:
     """A disarm in the cycle of the record that meets the condition wins; one cycle later it is too late."""
     cycles = Cycles(dut)
-    for name in ("cmd_valid", "ev_valid", "now", "ev_more"):
+    for name in ("cmd_valid", "ev_valid", "now"):
         getattr(dut, name).value = 0
-    dut.fire_ready.value, dut.ev_row.value = 1, 1
+    dut.fire_ready.value, dut.ev_row.value, dut.ev_changed.value = 1, 1, 1
     await cycles.start()
     for late in (0, 1):
         dut.cmd_slot.value, dut.cmd_arm.value, dut.cmd_valid.value, dut.cmd_symidx.value = 1, 1, 1, 9

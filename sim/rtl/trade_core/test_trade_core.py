@@ -12,7 +12,7 @@ from sim.rtl.models.streams import Cycles
 from sim.rtl.ouch_enc.test_ouch_enc import enter_order
 
 INPUTS = (
-    "now", "ev_valid", "ev_row", "ev_more", "ev_stale", "ev_halted", "ev_symidx", "ev_bid", "ev_ask", "ev_rx_cycle", "cmd_valid",
+    "now", "ev_valid", "ev_row", "ev_changed", "ev_stale", "ev_halted", "ev_symidx", "ev_bid", "ev_ask", "ev_rx_cycle", "cmd_valid",
     "cfg_all_stale", "limit_write", "load_valid", "seal_valid", "urn_valid",
 )  # fmt: skip
 
@@ -93,7 +93,7 @@ class Bench:
 
     async def show(self, symidx: int, bid: int, ask: int, stale: int = 0) -> None:
         dut = self.dut
-        dut.ev_valid.value, dut.ev_row.value, dut.ev_more.value, dut.ev_symidx.value = 1, 1, 0, symidx
+        dut.ev_valid.value, dut.ev_row.value, dut.ev_changed.value, dut.ev_symidx.value = 1, 1, 1, symidx
         dut.ev_bid.value, dut.ev_ask.value, dut.ev_stale.value = bid, ask, stale
         self.showing = True
         await RisingEdge(dut.clk)
