@@ -8,13 +8,12 @@ whatever was started is ended by its id.
 from __future__ import annotations
 
 import itertools
-import os
 import shutil
 import signal
+import socket
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -35,6 +34,7 @@ from fastpath.config import (
     VenueConfig,
 )
 from fastpath.demo.processes import Child, Children
+from fastpath.demo.run import free_ports
 from mcp_bridge.settings import BridgeSettings
 from sim.exchange import FeedLine, SymbolConfig, UserConfig
 from sim.exchange import VenueConfig as SimulatedVenue
@@ -119,7 +119,9 @@ class House:
         venue: Callable[[VenueConfig], VenueConfig] = lambda venue: venue,
         engine: dict[str, Any] | None = None,
         bridge: dict[str, Any] | None = None,
+        outside: tuple[ExchangeConfig, ...] = (),
     ) -> None:
+        """`outside`: venues to run as processes with `start_exchange`. The other arguments override defaults."""
         # A short name: an ipc endpoint holds 107 bytes at most.
         self.directory = Path(tempfile.mkdtemp(prefix="fph-"))
         self.exchanges = {simulated.name: Exchange(simulated) for simulated in venues}
@@ -136,9 +138,13 @@ class House:
             firm_limits=limits,
             accounts=[AccountConfig(name=ACCOUNT, limits=limits)],
             agents=[AgentConfig(name=name, account=ACCOUNT, may_short=True, limits=limits) for name in AGENTS],
-            venues=[venue(self._venue(exchange, feed or {})) for exchange in self.exchanges.values()],
-            exchanges=[],
+            venues=[
+                *(venue(self._venue(exchange, feed or {})) for exchange in self.exchanges.values()),
+                *(self._outside_venue(entry.name, feed or {}) for entry in outside),
+            ],
+            exchanges=list(outside),
         )
+        self.venues = [configured.name for configured in self.config.venues]
         self.config_path = self.directory / "fastpath.toml"
         self.config_path.write_text(self.config.to_toml())
         self.children = Children(self.directory, {"FASTPATH_CONFIG": str(self.config_path)})
@@ -155,6 +161,19 @@ class House:
                 rerequest_port=at.rerequest_port, **feed,
             ),
             orders=OrderEntryConfig(port=at.order_port, username=USER, password=PASSWORD),
+        )  # fmt: skip
+
+    @staticmethod
+    def _outside_venue(name: str, feed: dict[str, Any]) -> VenueConfig:
+        port_a, port_b, rerequest_port = free_ports(socket.SOCK_DGRAM, 3)
+        (order_port,) = free_ports(socket.SOCK_STREAM, 1)
+        return VenueConfig(
+            name=name,
+            feed=FeedConfig(
+                group_a="239.192.78.1", port_a=port_a, group_b="239.192.78.2", port_b=port_b,
+                rerequest_port=rerequest_port, **feed,
+            ),
+            orders=OrderEntryConfig(port=order_port, username=USER, password=PASSWORD),
         )  # fmt: skip
 
     # ---- life ----
@@ -192,6 +211,12 @@ class House:
         if live:
             self.wait_live()
         return self.engine
+
+    def start_exchange(self, name: str) -> Child:
+        """Start `fastpath exchange NAME`, one of the venues outside."""
+        child = self.children.start(name, "fastpath", "exchange", name, "--status", "0")
+        child.wait_ready(READY_S)
+        return child
 
     def start_bridge(self, name: str = "bridge") -> tuple[Child, str]:
         """Start the MCP server; returns it with its URL."""
@@ -238,10 +263,10 @@ class House:
         return dict(self.ask(calls.stats()).stats)
 
     def feed_stats(self, name: str) -> dict[str, Any]:
-        return dict(self.stats()["feed"][list(self.exchanges).index(name)])
+        return dict(self.stats()["feed"][self.venues.index(name)])
 
     def order_stats(self, name: str) -> dict[str, Any]:
-        return dict(self.stats()["order"][list(self.exchanges).index(name)])
+        return dict(self.stats()["order"][self.venues.index(name)])
 
     def is_live(self, name: str) -> bool:
         state = self.venue_state(name)
@@ -249,7 +274,7 @@ class House:
 
     def wait_live(self, *names: str) -> None:
         """Wait until feed and order session of the venues (default: all) are live and whole."""
-        for name in names or tuple(self.exchanges):
+        for name in names or tuple(self.venues):
             eventually(lambda name=name: self.is_live(name), f"{name} is live at the engine")
 
     def orders(self, *, only_open: bool = False) -> list[m.Order]:
@@ -349,19 +374,3 @@ def make_market(exchange: Exchange, symbol: str = "AAPL", bid: str = "149.50", a
     exchange.inject(symbol, "S", 10_000, ask)
     exchange.inject(symbol, "S", 100, middle)
     exchange.inject(symbol, "B", 100, middle, immediate=True)
-
-
-def child_exchange(config: Config, name: str, seed: int, messages_per_s: int) -> Config:
-    """The configuration with one more venue to run as `fastpath exchange NAME`."""
-    exchange = ExchangeConfig(name=name, preset="velocity", seed=seed, messages_per_s=messages_per_s)
-    return config.model_copy(update={"exchanges": [*config.exchanges, exchange]})
-
-
-def with_port(simulated: SimulatedVenue, **ports: Any) -> SimulatedVenue:
-    """A venue on the ports of another, for one that is started again."""
-    return replace(simulated, **ports)
-
-
-def environment(config_path: Path) -> dict[str, str]:
-    """A child's environment."""
-    return {**os.environ, "FASTPATH_CONFIG": str(config_path)}
