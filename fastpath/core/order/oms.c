@@ -98,16 +98,13 @@ struct deal {
 };
 
 static int client_id_ok(const char id[40]) {
-    size_t length = strnlen(id, 40);
-    if (length == 0 || length > FP_CLIENT_ORDER_ID_MAX)
-        return 0;
-    for (size_t i = 0; i < 40; i++) {
-        char c = id[i];
-        int ok = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
-        if (i < length ? !ok : c != 0) /* zero padded, or the same id could be two keys */
-            return 0;
-    }
-    return 1;
+    static const uint8_t allowed[256] = {['A' ... 'Z'] = 1, ['a' ... 'z'] = 1, ['0' ... '9'] = 1, ['.'] = 1, ['_'] = 1, ['-'] = 1};
+    static const char zeros[40];
+    size_t length = 0;
+    while (length < 40 && allowed[(uint8_t)id[length]])
+        length++;
+    /* Zero padded to the end, or the same id could be two keys. */
+    return length > 0 && length <= FP_CLIENT_ORDER_ID_MAX && memcmp(id + length, zeros, 40 - length) == 0;
 }
 
 static int symbol_ok(const char symbol[8]) {

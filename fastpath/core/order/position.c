@@ -21,11 +21,11 @@ static uint32_t symbols_for(uint32_t max_orders) { return max_orders < FP_MAX_SY
 size_t fp_positions_size(uint32_t max_orders) {
     uint32_t e = exposures_for(max_orders), f = fills_for(max_orders), s = symbols_for(max_orders);
     return e * sizeof(struct fp_exposure) + f * sizeof(struct fp_fill) + ((s * sizeof(struct fp_symbol) + 7) & ~(size_t)7) +
-           ((size_t)fp_index_slots(e) + fp_index_slots(f) + fp_index_slots(s)) * sizeof(uint32_t);
+           ((size_t)fp_index_slots(e) + fp_index_slots(f) + fp_index_slots(s)) * sizeof(uint64_t);
 }
 
-static struct fp_order_index take_index(uint32_t **at, uint32_t keys) {
-    struct fp_order_index index = {*at, fp_index_slots(keys) - 1, 0};
+static struct fp_order_index take_index(uint64_t **at, uint32_t keys) {
+    struct fp_order_index index = {*at, fp_index_slots(keys) - 1};
     *at += index.mask + 1;
     return index;
 }
@@ -41,7 +41,7 @@ void fp_positions_init(struct fp_positions *positions, void *memory, uint32_t ma
     at += positions->fill_capacity * sizeof(struct fp_fill);
     positions->symbols = (void *)at;
     at += (positions->symbol_capacity * sizeof(struct fp_symbol) + 7) & ~(size_t)7;
-    uint32_t *slots = (void *)at;
+    uint64_t *slots = (void *)at;
     positions->by_exposure = take_index(&slots, positions->exposure_capacity);
     positions->by_fill = take_index(&slots, positions->fill_capacity);
     positions->by_symbol = take_index(&slots, positions->symbol_capacity);
@@ -49,47 +49,14 @@ void fp_positions_init(struct fp_positions *positions, void *memory, uint32_t ma
 
 /* ---- symbols and exposures ---- */
 
-static uint64_t symbol_hash(const char name[8]) {
-    uint64_t word;
-    memcpy(&word, name, 8);
-    return fp_mix64(word);
-}
-
-static uint64_t exposure_hash(uint32_t usage, uint32_t symbol_id) { return fp_mix64((uint64_t)usage << 32 | symbol_id); }
-
-uint32_t fp_symbol_find(const struct fp_positions *p, const char name[8]) {
-    for (uint32_t slot = (uint32_t)symbol_hash(name) & p->by_symbol.mask; p->by_symbol.slots[slot]; slot = (slot + 1) & p->by_symbol.mask)
-        if (memcmp(p->symbols[p->by_symbol.slots[slot] - 1].name, name, 8) == 0)
-            return p->by_symbol.slots[slot] - 1;
-    return FP_NO_INDEX;
-}
-
-static void put(struct fp_order_index *index, uint64_t hash, uint32_t at) {
-    uint32_t slot = (uint32_t)hash & index->mask;
-    while (index->slots[slot])
-        slot = (slot + 1) & index->mask;
-    index->slots[slot] = at + 1;
-    index->used++;
-}
-
 uint32_t fp_symbol_add(struct fp_positions *p, const char name[8]) {
     uint32_t at = fp_symbol_find(p, name);
     if (at != FP_NO_INDEX || p->symbol_count == p->symbol_capacity)
         return at;
     at = p->symbol_count++;
     memcpy(p->symbols[at].name, name, 8);
-    put(&p->by_symbol, symbol_hash(name), at);
+    fp_index_put(&p->by_symbol, fp_symbol_hash(name), at);
     return at;
-}
-
-uint32_t fp_exposure_find(const struct fp_positions *p, uint32_t usage, uint32_t symbol_id) {
-    for (uint32_t slot = (uint32_t)exposure_hash(usage, symbol_id) & p->by_exposure.mask; p->by_exposure.slots[slot];
-         slot = (slot + 1) & p->by_exposure.mask) {
-        const struct fp_exposure *exposure = &p->exposures[p->by_exposure.slots[slot] - 1];
-        if (exposure->usage == usage && exposure->symbol_id == symbol_id)
-            return p->by_exposure.slots[slot] - 1;
-    }
-    return FP_NO_INDEX;
 }
 
 uint32_t fp_exposure_add(struct fp_positions *p, uint32_t usage, uint32_t symbol_id) {
@@ -99,7 +66,7 @@ uint32_t fp_exposure_add(struct fp_positions *p, uint32_t usage, uint32_t symbol
     at = p->exposure_count++;
     p->exposures[at] = (struct fp_exposure){.usage = usage, .symbol_id = symbol_id, .fills_first = FP_NO_INDEX, .fills_last = FP_NO_INDEX,
                                             .open_first = {FP_NO_INDEX, FP_NO_INDEX}, .bound_e4 = {0, UINT32_MAX}};
-    put(&p->by_exposure, exposure_hash(usage, symbol_id), at);
+    fp_index_put(&p->by_exposure, fp_exposure_hash(usage, symbol_id), at);
     return at;
 }
 
@@ -153,8 +120,9 @@ static uint64_t fill_hash(uint8_t venue, uint64_t match_number, uint32_t order) 
 }
 
 static struct fp_fill *find_fill(const struct fp_positions *p, uint8_t venue, uint64_t match_number, uint32_t order) {
-    for (uint32_t slot = (uint32_t)fill_hash(venue, match_number, order) & p->by_fill.mask; p->by_fill.slots[slot]; slot = (slot + 1) & p->by_fill.mask) {
-        struct fp_fill *fill = &p->fills[p->by_fill.slots[slot] - 1];
+    const uint64_t hash = fill_hash(venue, match_number, order);
+    FP_INDEX_EACH(p->by_fill, hash, at) {
+        struct fp_fill *fill = &p->fills[at];
         if (fill->match_number == match_number && fill->order == order && fill->venue == venue)
             return fill;
     }
@@ -175,7 +143,7 @@ int fp_fill_add(struct fp_positions *p, const struct fp_order *order, uint32_t a
     struct fp_fill *fill = p->fill_count < p->fill_capacity ? &p->fills[p->fill_count] : NULL;
     if (fill) {
         *fill = (struct fp_fill){match_number, at, shares, price_e4, {FP_NO_INDEX, FP_NO_INDEX, FP_NO_INDEX}, order->venue, 0, (uint8_t)late};
-        put(&p->by_fill, fill_hash(order->venue, match_number, at), p->fill_count);
+        fp_index_put(&p->by_fill, fill_hash(order->venue, match_number, at), p->fill_count);
     }
     for (int level = 0; level < FP_LEVELS; level++) {
         struct fp_exposure *exposure = &p->exposures[order->exposure[level]];

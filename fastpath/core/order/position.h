@@ -6,6 +6,7 @@
 #ifndef FP_POSITION_H
 #define FP_POSITION_H
 #include "table.h"
+#include <string.h>
 
 enum {
     FP_USAGE_FIRM = 0,
@@ -73,10 +74,34 @@ size_t fp_positions_size(uint32_t max_orders);
 /* memory zeroed, 8-byte aligned. Usages' limits are the caller's to set. */
 void fp_positions_init(struct fp_positions *positions, void *memory, uint32_t max_orders);
 
-/* FP_NO_INDEX when unknown. */
-uint32_t fp_symbol_find(const struct fp_positions *positions, const char name[8]);
+/* Lookups, FP_NO_INDEX when unknown. Here, because the risk function makes four of them. */
+static inline uint64_t fp_symbol_hash(const char name[8]) {
+    uint64_t word;
+    memcpy(&word, name, 8);
+    return fp_hash64(word);
+}
+
+static inline uint64_t fp_exposure_hash(uint32_t usage, uint32_t symbol_id) { return fp_hash64((uint64_t)usage << 32 | symbol_id); }
+
+static inline uint32_t fp_symbol_find(const struct fp_positions *p, const char name[8]) {
+    const uint64_t hash = fp_symbol_hash(name);
+    FP_INDEX_EACH(p->by_symbol, hash, at) {
+        if (memcmp(p->symbols[at].name, name, 8) == 0)
+            return at;
+    }
+    return FP_NO_INDEX;
+}
+
+static inline uint32_t fp_exposure_find(const struct fp_positions *p, uint32_t usage, uint32_t symbol_id) {
+    const uint64_t hash = fp_exposure_hash(usage, symbol_id);
+    FP_INDEX_EACH(p->by_exposure, hash, at) {
+        if (p->exposures[at].usage == usage && p->exposures[at].symbol_id == symbol_id)
+            return at;
+    }
+    return FP_NO_INDEX;
+}
+
 uint32_t fp_symbol_add(struct fp_positions *positions, const char name[8]); /* FP_NO_INDEX when full */
-uint32_t fp_exposure_find(const struct fp_positions *positions, uint32_t usage, uint32_t symbol_id);
 uint32_t fp_exposure_add(struct fp_positions *positions, uint32_t usage, uint32_t symbol_id);
 
 /* Buy (sign +1) or sell (-1) shares at a price. */

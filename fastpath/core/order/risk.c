@@ -12,34 +12,48 @@ struct judge {
     int every;
 };
 
-/* Returns 1 when the evaluation ends here. */
-static inline int judge(struct judge *j, uint16_t reason, uint8_t unit, uint8_t level, int64_t observed, int64_t limit, int passed) {
-    if (passed && !j->every)
-        return 0;
-    j->checks[j->count++] = (struct fp_check){observed, limit, reason, (uint8_t)(passed != 0), level, unit, {0}};
+#define ALWAYS_INLINE __attribute__((always_inline)) static inline
+
+/* Write a check down. Returns 1 when the evaluation ends here. */
+static int tell(struct judge *j, uint16_t reason, uint8_t unit, int level, int64_t observed, int64_t limit, int passed) {
+    j->checks[j->count++] = (struct fp_check){observed, limit, reason, (uint8_t)(passed != 0), (uint8_t)level, unit, {0}};
     if (!passed && !j->reason)
         j->reason = reason;
     return !passed && !j->every;
 }
 
-/* The level with the least room left; ties go to the innermost. */
-struct worst {
-    int64_t observed, limit;
-    uint8_t level;
+/* A check that passes costs one branch, unless all are to be told. */
+ALWAYS_INLINE int judge(struct judge *j, uint16_t reason, uint8_t unit, int level, int64_t observed, int64_t limit, int passed) {
+    return __builtin_expect(passed && !j->every, 1) ? 0 : tell(j, reason, unit, level, observed, limit, passed);
+}
+
+/* The level with the least room left; ties go to the innermost. Levels are told as 1 firm, 2 account, 3 agent. */
+static int tell_worst(struct judge *j, uint16_t reason, uint8_t unit, const int64_t observed[FP_LEVELS], const int64_t limit[FP_LEVELS]) {
+    int worst = 0;
+    for (int level = 1; level < FP_LEVELS; level++)
+        if (limit[level] - observed[level] <= limit[worst] - observed[worst])
+            worst = level;
+    return tell(j, reason, unit, worst + 1, observed[worst], limit[worst], observed[worst] <= limit[worst]);
+}
+
+ALWAYS_INLINE int judge_levels(struct judge *j, uint16_t reason, uint8_t unit, const int64_t observed[FP_LEVELS], const int64_t limit[FP_LEVELS]) {
+    int passed = (observed[0] <= limit[0]) & (observed[1] <= limit[1]) & (observed[2] <= limit[2]);
+    return __builtin_expect(passed && !j->every, 1) ? 0 : tell_worst(j, reason, unit, observed, limit);
+}
+
+/* The same observation at every level: the smallest limit decides. */
+struct tightest {
+    int64_t limit;
+    int level;
 };
 
-static inline int64_t clamp(__int128 value) {
+ALWAYS_INLINE void tighten(struct tightest *t, int level, uint64_t limit) {
+    if (level == 0 || (int64_t)limit <= t->limit)
+        *t = (struct tightest){(int64_t)limit, level + 1};
+}
+
+ALWAYS_INLINE int64_t clamp(__int128 value) {
     return value > FP_AMOUNT_MAX ? FP_AMOUNT_MAX : value < -FP_AMOUNT_MAX ? -FP_AMOUNT_MAX : (int64_t)value;
-}
-
-static inline void consider(struct worst *w, int level, int64_t observed, int64_t limit) {
-    if (w->level && limit - observed > w->limit - w->observed)
-        return;
-    *w = (struct worst){observed, limit, (uint8_t)(level + 1)};
-}
-
-static inline int judge_worst(struct judge *j, uint16_t reason, uint8_t unit, const struct worst *w) {
-    return judge(j, reason, unit, w->level, w->observed, w->limit, w->observed <= w->limit);
 }
 
 /* ---- small questions ---- */
@@ -72,7 +86,9 @@ static uint32_t protected_price(char side, const struct fp_quote *quote, uint32_
     return (uint32_t)(over ? price + tick(price) - over : price);
 }
 
-static int64_t bps(uint64_t distance, uint64_t reference) { return clamp(((__int128)distance * 10000 + reference - 1) / reference); }
+/* Rounded up, so that what is told exceeds the limit exactly when the check fails. */
+static int64_t bps(uint64_t distance, uint64_t reference) { return (int64_t)((distance * 10000 + reference - 1) / reference); }
+static int64_t whole_ms(uint64_t ns) { return (int64_t)(ns / NS_PER_MS + (ns % NS_PER_MS != 0)); }
 
 static uint64_t tokens_now(const struct fp_usage *usage, uint64_t now_ns) {
     uint64_t full = usage->limits.order_burst * ONE_TOKEN;
@@ -133,6 +149,9 @@ static uint32_t own_opposite(const struct fp_oms *oms, const struct fp_risk_requ
 
 /* ---- the function ---- */
 
+/* Three levels, always: unrolled, so that nothing goes through memory. */
+#define EACH_LEVEL _Pragma("GCC unroll 3") for (int level = 0; level < FP_LEVELS; level++)
+
 #define STOP_IF(call)     \
     do {                  \
         if (call)         \
@@ -171,7 +190,7 @@ void fp_risk_check(const struct fp_oms *oms, const struct fp_risk_request *r, in
     const struct fp_exposure *held[FP_LEVELS];
     static const struct fp_exposure nothing;
     uint32_t account_exposure = FP_NO_INDEX;
-    for (int level = 0; level < FP_LEVELS; level++) {
+    EACH_LEVEL {
         usage[level] = &p->usages[usage_at[level]];
         uint32_t at = symbol_id == FP_NO_INDEX ? FP_NO_INDEX : fp_exposure_find(p, usage_at[level], symbol_id);
         held[level] = at == FP_NO_INDEX ? &nothing : &p->exposures[at];
@@ -196,15 +215,15 @@ void fp_risk_check(const struct fp_oms *oms, const struct fp_risk_request *r, in
     STOP_IF(judge(&j, FP_RC_QUANTITY, UNIT_SHARES, 0, r->quantity, FP_OUCH_MAX_QUANTITY, leaves > 0 && r->quantity <= FP_OUCH_MAX_QUANTITY));
 
     /* the tightest of the limits that do not depend on usage */
-    struct worst size = {0}, notional = {0}, collar = {0}, fat = {0}, silence = {0};
+    struct tightest size, notional, collar, fat, silence;
     uint64_t window_ms = 0;
-    for (int level = 0; level < FP_LEVELS; level++) {
+    EACH_LEVEL {
         const struct fp_limits *l = &usage[level]->limits;
-        consider(&size, level, 0, l->max_order_quantity);
-        consider(&notional, level, 0, (int64_t)l->max_order_notional_e4);
-        consider(&collar, level, 0, l->collar_bps);
-        consider(&fat, level, 0, l->fat_finger_bps);
-        consider(&silence, level, 0, l->max_feed_silence_ms);
+        tighten(&size, level, l->max_order_quantity);
+        tighten(&notional, level, l->max_order_notional_e4);
+        tighten(&collar, level, l->collar_bps);
+        tighten(&fat, level, l->fat_finger_bps);
+        tighten(&silence, level, l->max_feed_silence_ms);
         window_ms = l->duplicate_window_ms > window_ms ? l->duplicate_window_ms : window_ms;
     }
 
@@ -213,52 +232,48 @@ void fp_risk_check(const struct fp_oms *oms, const struct fp_risk_request *r, in
     if (market)
         price = protected_price(r->side, q, (uint32_t)collar.limit);
     verdict->effective_price_e4 = price;
-    int priced = market ? r->price_e4 == 0 : price > 0 && price <= FP_OUCH_MAX_PRICE_E4 && price % tick(price) == 0;
+    int priced = market ? r->price_e4 == 0 : price > 0 && price <= FP_OUCH_MAX_PRICE_E4 && (price < 10000 || price % 100 == 0);
     STOP_IF(judge(&j, FP_RC_PRICE, UNIT_E4, 0, market ? r->price_e4 : price, market ? 0 : FP_OUCH_MAX_PRICE_E4, priced));
 
     /* 10 size of one order */
-    size.observed = r->quantity;
-    STOP_IF(judge_worst(&j, FP_RC_MAX_QUANTITY, UNIT_SHARES, &size));
+    STOP_IF(judge(&j, FP_RC_MAX_QUANTITY, UNIT_SHARES, size.level, r->quantity, size.limit, r->quantity <= size.limit));
 
     /* 11 freshness: the feed must be heard, and the quote as young as the caller demands */
     uint64_t silent_ns = r->now_ns > q->feed_heard_ns ? r->now_ns - q->feed_heard_ns : 0;
     uint64_t age_ns = r->now_ns > q->rx_ns ? r->now_ns - q->rx_ns : 0;
-    if (q->stale) {
+    if (q->stale)
         STOP_IF(judge(&j, FP_RC_QUOTE_STALE, UNIT_BOOL, 0, 1, 0, 0));
-    } else if (r->max_quote_age_ms && age_ns > (uint64_t)r->max_quote_age_ms * NS_PER_MS) {
-        STOP_IF(judge(&j, FP_RC_QUOTE_STALE, UNIT_MS, 0, clamp((__int128)age_ns / NS_PER_MS + (age_ns % NS_PER_MS != 0)), r->max_quote_age_ms, 0));
-    } else {
-        silence.observed = clamp((__int128)silent_ns / NS_PER_MS + (silent_ns % NS_PER_MS != 0));
-        STOP_IF(judge_worst(&j, FP_RC_QUOTE_STALE, UNIT_MS, &silence));
-    }
+    else if (r->max_quote_age_ms && age_ns > (uint64_t)r->max_quote_age_ms * NS_PER_MS)
+        STOP_IF(judge(&j, FP_RC_QUOTE_STALE, UNIT_MS, 0, whole_ms(age_ns), r->max_quote_age_ms, 0));
+    else
+        STOP_IF(judge(&j, FP_RC_QUOTE_STALE, UNIT_MS, silence.level, whole_ms(silent_ns), silence.limit, silent_ns <= (uint64_t)silence.limit * NS_PER_MS));
 
     /* 12 something to value the order with, 13 collar through the far side, 14 distance from the last trade */
     uint32_t far = r->side == 'B' ? q->ask_e4 : q->bid_e4, near = r->side == 'B' ? q->bid_e4 : q->ask_e4;
     int referenced = market ? far != 0 : far || near || q->last_price_e4;
     STOP_IF(judge(&j, FP_RC_NO_REFERENCE_PRICE, UNIT_BOOL, 0, !referenced, 0, referenced));
     uint32_t reference = far ? far : q->last_price_e4 ? q->last_price_e4 : near;
-    uint32_t through = r->side == 'B' ? (price > reference ? price - reference : 0) : (price < reference ? reference - price : 0);
-    collar.observed = reference ? bps(through, reference) : 0;
-    STOP_IF(judge(&j, FP_RC_MARKET_IMPACT, UNIT_BPS, collar.level, collar.observed, collar.limit, reference && collar.observed <= collar.limit));
-    uint32_t away = price > q->last_price_e4 ? price - q->last_price_e4 : q->last_price_e4 - price;
-    fat.observed = q->last_price_e4 ? bps(away, q->last_price_e4) : 0;
-    STOP_IF(judge_worst(&j, FP_RC_FAT_FINGER, UNIT_BPS, &fat));
+    uint64_t through = r->side == 'B' ? (price > reference ? price - reference : 0) : (price < reference ? reference - price : 0);
+    STOP_IF(judge(&j, FP_RC_MARKET_IMPACT, UNIT_BPS, collar.level, reference ? bps(through, reference) : 0, collar.limit,
+                  reference && through * 10000 <= (uint64_t)collar.limit * reference));
+    uint64_t away = price > q->last_price_e4 ? price - q->last_price_e4 : q->last_price_e4 - price;
+    STOP_IF(judge(&j, FP_RC_FAT_FINGER, UNIT_BPS, fat.level, q->last_price_e4 ? bps(away, q->last_price_e4) : 0, fat.limit,
+                  !q->last_price_e4 || away * 10000 <= (uint64_t)fat.limit * q->last_price_e4));
 
-    /* 15 value of one order */
-    notional.observed = clamp((__int128)r->quantity * price);
-    STOP_IF(judge_worst(&j, FP_RC_ORDER_NOTIONAL, UNIT_E4, &notional));
+    /* 15 value of one order: at most 2^52, quantity and price being legal */
+    const uint64_t whole_value = (uint64_t)r->quantity * price, value = (uint64_t)leaves * price;
+    STOP_IF(judge(&j, FP_RC_ORDER_NOTIONAL, UNIT_E4, notional.level, clamp(whole_value), notional.limit, whole_value <= (uint64_t)notional.limit));
 
     /* 16 position, everything open on this side filled */
     const int side = fp_side_index(r->side), sign = side == FP_BUY ? 1 : -1;
     const uint64_t free_shares = r->replaced ? r->replaced->reserved_shares : 0;
     const uint64_t free_value = r->replaced ? r->replaced->reserved_value_e4 : 0;
-    const __int128 value = (__int128)leaves * price;
-    struct worst position = {0}, gross = {0}, net = {0}, open = {0}, loss = {0}, rate = {0};
-    for (int level = 0; level < FP_LEVELS; level++) {
-        __int128 after = (__int128)sign * held[level]->held.position + held[level]->open_shares[side] - free_shares + leaves;
-        consider(&position, level, clamp(after), (int64_t)usage[level]->limits.max_position);
+    int64_t observed[FP_LEVELS], limit[FP_LEVELS];
+    EACH_LEVEL {
+        observed[level] = clamp((__int128)sign * held[level]->held.position + held[level]->open_shares[side] - free_shares + leaves);
+        limit[level] = (int64_t)usage[level]->limits.max_position;
     }
-    STOP_IF(judge_worst(&j, FP_RC_MAX_POSITION, UNIT_SHARES, &position));
+    STOP_IF(judge_levels(&j, FP_RC_MAX_POSITION, UNIT_SHARES, observed, limit));
 
     /* 17 short sales: marked, allowed, and above the bid while Regulation SHO restricts them */
     int64_t owned = held[FP_LEVEL_ACCOUNT]->held.position > 0 ? held[FP_LEVEL_ACCOUNT]->held.position : 0;
@@ -271,26 +286,37 @@ void fp_risk_check(const struct fp_oms *oms, const struct fp_risk_request *r, in
                   !is_short || (agent->may_short && !restricted)));
 
     /* 18 gross, 19 net: cost of positions plus the value of what is open */
-    for (int level = 0; level < FP_LEVELS; level++) {
+    EACH_LEVEL {
         const struct fp_usage *u = usage[level];
-        __int128 total = (__int128)u->gross_cost_e4 + u->open_value_e4[FP_BUY] + u->open_value_e4[FP_SELL] - free_value + value;
-        __int128 one_way = (__int128)sign * u->net_cost_e4 + u->open_value_e4[side] - free_value + value;
-        consider(&gross, level, clamp(total), (int64_t)u->limits.max_gross_notional_e4);
-        consider(&net, level, clamp(one_way), (int64_t)u->limits.max_net_notional_e4);
+        observed[level] = clamp((__int128)u->gross_cost_e4 + u->open_value_e4[FP_BUY] + u->open_value_e4[FP_SELL] - free_value + value);
+        limit[level] = (int64_t)u->limits.max_gross_notional_e4;
     }
-    STOP_IF(judge_worst(&j, FP_RC_AGGREGATE_EXPOSURE, UNIT_E4, &gross));
-    STOP_IF(judge_worst(&j, FP_RC_NET_NOTIONAL, UNIT_E4, &net));
+    STOP_IF(judge_levels(&j, FP_RC_AGGREGATE_EXPOSURE, UNIT_E4, observed, limit));
+    EACH_LEVEL {
+        const struct fp_usage *u = usage[level];
+        observed[level] = clamp((__int128)sign * u->net_cost_e4 + u->open_value_e4[side] - free_value + value);
+        limit[level] = (int64_t)u->limits.max_net_notional_e4;
+    }
+    STOP_IF(judge_levels(&j, FP_RC_NET_NOTIONAL, UNIT_E4, observed, limit));
 
     /* 20 open orders, 21 loss budget */
     int latched = 0;
-    for (int level = 0; level < FP_LEVELS; level++) {
-        const struct fp_usage *u = usage[level];
-        consider(&open, level, (int64_t)u->open_orders + !r->replaced, u->limits.max_open_orders);
-        consider(&loss, level, u->realised_e4 < 0 ? clamp(-(__int128)u->realised_e4) : 0, (int64_t)u->limits.max_loss_e4);
-        latched |= u->loss_latched;
+    EACH_LEVEL {
+        observed[level] = (int64_t)usage[level]->open_orders + !r->replaced;
+        limit[level] = usage[level]->limits.max_open_orders;
     }
-    STOP_IF(judge_worst(&j, FP_RC_MAX_OPEN_ORDERS, UNIT_COUNT, &open));
-    STOP_IF(judge(&j, FP_RC_LOSS_LIMIT, UNIT_E4, loss.level, loss.observed, loss.limit, !latched && loss.observed <= loss.limit));
+    STOP_IF(judge_levels(&j, FP_RC_MAX_OPEN_ORDERS, UNIT_COUNT, observed, limit));
+    EACH_LEVEL {
+        const struct fp_usage *u = usage[level];
+        observed[level] = u->realised_e4 < 0 ? clamp(-(__int128)u->realised_e4) : 0;
+        limit[level] = (int64_t)u->limits.max_loss_e4;
+        if (u->loss_latched)
+            latched = level + 1;
+    }
+    if (latched) /* used up once is used up, whatever was won back */
+        STOP_IF(judge(&j, FP_RC_LOSS_LIMIT, UNIT_E4, latched, observed[latched - 1], limit[latched - 1], 0));
+    else
+        STOP_IF(judge_levels(&j, FP_RC_LOSS_LIMIT, UNIT_E4, observed, limit));
 
     /* 22 own orders on the other side */
     uint32_t own = own_opposite(oms, r, account_exposure, price);
@@ -301,11 +327,11 @@ void fp_risk_check(const struct fp_oms *oms, const struct fp_risk_request *r, in
     STOP_IF(judge(&j, FP_RC_DUPLICATE_RATE, UNIT_COUNT, 0, again, 0, !again));
 
     /* 24 rate: tokens used after this order, of the bucket */
-    for (int level = 0; level < FP_LEVELS; level++) {
-        int64_t left = (int64_t)(tokens_now(usage[level], r->now_ns) / ONE_TOKEN), burst = usage[level]->limits.order_burst;
-        consider(&rate, level, burst - left + 1, burst);
+    EACH_LEVEL {
+        limit[level] = usage[level]->limits.order_burst;
+        observed[level] = limit[level] - (int64_t)(tokens_now(usage[level], r->now_ns) / ONE_TOKEN) + 1;
     }
-    STOP_IF(judge_worst(&j, FP_RC_PORT_RATE, UNIT_COUNT, &rate));
+    STOP_IF(judge_levels(&j, FP_RC_PORT_RATE, UNIT_COUNT, observed, limit));
 
 decided:
     verdict->reason = j.reason;

@@ -10,7 +10,7 @@ uint32_t fp_index_slots(uint32_t keys) {
 }
 
 size_t fp_table_size(uint32_t capacity) {
-    return capacity * sizeof(struct fp_order) + 4 * (size_t)fp_index_slots(capacity) * sizeof(uint32_t);
+    return capacity * sizeof(struct fp_order) + 4 * (size_t)fp_index_slots(capacity) * sizeof(uint64_t);
 }
 
 void fp_table_init(struct fp_order_table *table, void *memory, uint32_t capacity) {
@@ -18,10 +18,10 @@ void fp_table_init(struct fp_order_table *table, void *memory, uint32_t capacity
     table->orders = memory;
     table->count = 0;
     table->capacity = capacity;
-    uint32_t *at = (uint32_t *)(void *)(table->orders + capacity);
+    uint64_t *at = (uint64_t *)(void *)(table->orders + capacity);
     struct fp_order_index *all[] = {&table->by_id, &table->by_client, &table->by_urn, &table->by_ref};
     for (int i = 0; i < 4; i++)
-        *all[i] = (struct fp_order_index){at + (size_t)i * slots, slots - 1, 0};
+        *all[i] = (struct fp_order_index){at + (size_t)i * slots, slots - 1};
 }
 
 struct fp_order *fp_table_add(struct fp_order_table *table) {
@@ -38,28 +38,25 @@ static uint64_t client_hash(uint16_t account, const char id[40]) {
     uint64_t words[5], hash = account + 1;
     memcpy(words, id, 40);
     for (int i = 0; i < 5; i++)
-        hash = fp_mix64(hash ^ words[i]);
-    return hash;
+        hash = (hash ^ words[i]) * 0x9E3779B97F4A7C15u;
+    return fp_mix64(hash);
 }
 
-static uint64_t venue_hash(uint8_t venue, uint64_t key) { return fp_mix64(key ^ (uint64_t)(venue + 1) << 56); }
+/* Engine ids and user reference numbers come in sequence: sixteen neighbours share a cache line of slots. */
+static uint64_t sequence_hash(uint64_t key) { return fp_hash64(key >> 4) << 4 | (key & 15); }
 
-static void put(struct fp_order_index *index, uint64_t hash, uint32_t at) {
-    uint32_t slot = (uint32_t)hash & index->mask;
-    while (index->slots[slot])
-        slot = (slot + 1) & index->mask;
-    index->slots[slot] = at + 1;
-    index->used++;
-}
+static uint64_t urn_hash(uint8_t venue, uint32_t urn) { return sequence_hash((uint64_t)venue << 32 | urn); }
+
+static uint64_t venue_hash(uint8_t venue, uint64_t key) { return fp_hash64(key ^ (uint64_t)(venue + 1) << 56); }
 
 void fp_table_index(struct fp_order_table *table, const struct fp_order *order) {
-    put(&table->by_id, fp_mix64(order->order_id), fp_table_at(table, order));
+    fp_index_put(&table->by_id, sequence_hash(order->order_id), fp_table_at(table, order));
     if (order->client_order_id[0])
-        put(&table->by_client, client_hash(order->account, order->client_order_id), fp_table_at(table, order));
+        fp_index_put(&table->by_client, client_hash(order->account, order->client_order_id), fp_table_at(table, order));
 }
 
 void fp_table_index_urn(struct fp_order_table *table, const struct fp_order *order) {
-    put(&table->by_urn, venue_hash(order->venue, order->urn), fp_table_at(table, order));
+    fp_index_put(&table->by_urn, urn_hash(order->venue, order->urn), fp_table_at(table, order));
 }
 
 static uint64_t ref_hash(const struct fp_order *order) { return venue_hash(order->venue, order->exchange_ref); }
@@ -68,19 +65,18 @@ static uint64_t ref_hash(const struct fp_order *order) { return venue_hash(order
 static void drop_ref(struct fp_order_table *table, const struct fp_order *order) {
     struct fp_order_index *index = &table->by_ref;
     uint32_t at = fp_table_at(table, order) + 1, slot = (uint32_t)ref_hash(order) & index->mask;
-    while (index->slots[slot] != at) {
+    while ((uint32_t)index->slots[slot] != at) {
         if (!index->slots[slot])
             return;
         slot = (slot + 1) & index->mask;
     }
-    index->used--;
     for (uint32_t hole = slot;;) {
         index->slots[hole] = 0;
         for (;;) {
             slot = (slot + 1) & index->mask;
             if (!index->slots[slot])
                 return;
-            uint32_t home = (uint32_t)ref_hash(&table->orders[index->slots[slot] - 1]) & index->mask;
+            uint32_t home = (uint32_t)ref_hash(&table->orders[(uint32_t)index->slots[slot] - 1]) & index->mask;
             if (((slot - home) & index->mask) >= ((slot - hole) & index->mask))
                 break;
         }
@@ -94,19 +90,20 @@ void fp_table_set_ref(struct fp_order_table *table, struct fp_order *order, uint
         drop_ref(table, order);
     order->exchange_ref = exchange_ref;
     if (exchange_ref)
-        put(&table->by_ref, ref_hash(order), fp_table_at(table, order));
+        fp_index_put(&table->by_ref, ref_hash(order), fp_table_at(table, order));
 }
 
-#define FIND(index, hash, condition)                                                          \
-    for (uint32_t slot = (uint32_t)(hash) & (index).mask; (index).slots[slot]; slot = (slot + 1) & (index).mask) { \
-        struct fp_order *order = &table->orders[(index).slots[slot] - 1];                     \
-        if (condition)                                                                        \
-            return order;                                                                     \
-    }                                                                                         \
+#define FIND(index, key_hash, condition)                 \
+    uint64_t hash = key_hash;                            \
+    FP_INDEX_EACH(index, hash, at) {                     \
+        struct fp_order *order = &table->orders[at];     \
+        if (condition)                                   \
+            return order;                                \
+    }                                                    \
     return NULL
 
 struct fp_order *fp_table_by_id(const struct fp_order_table *table, uint64_t order_id) {
-    FIND(table->by_id, fp_mix64(order_id), order->order_id == order_id);
+    FIND(table->by_id, sequence_hash(order_id), order->order_id == order_id);
 }
 
 struct fp_order *fp_table_by_client(const struct fp_order_table *table, uint16_t account, const char id[40]) {
@@ -114,7 +111,7 @@ struct fp_order *fp_table_by_client(const struct fp_order_table *table, uint16_t
 }
 
 struct fp_order *fp_table_by_urn(const struct fp_order_table *table, uint8_t venue, uint32_t urn) {
-    FIND(table->by_urn, venue_hash(venue, urn), order->urn == urn && order->venue == venue);
+    FIND(table->by_urn, urn_hash(venue, urn), order->urn == urn && order->venue == venue);
 }
 
 struct fp_order *fp_table_by_ref(const struct fp_order_table *table, uint8_t venue, uint64_t exchange_ref) {

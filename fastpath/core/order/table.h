@@ -45,9 +45,11 @@ struct fp_order {
     char client_order_id[40];
 };
 
+/* Open addressing. A slot is the upper half of the key's hash and the table position + 1; 0 = empty. The hash half
+ * spares a look at the order (a cache miss) where another key sits in the way. */
 struct fp_order_index {
-    uint32_t *slots; /* table index + 1, 0 = empty */
-    uint32_t mask, used;
+    uint64_t *slots;
+    uint32_t mask;
 };
 
 struct fp_order_table {
@@ -56,6 +58,13 @@ struct fp_order_table {
     struct fp_order_index by_id, by_client, by_urn, by_ref;
 };
 
+/* For table slots: one multiplication, its high bits folded onto the low ones. */
+static inline uint64_t fp_hash64(uint64_t x) {
+    x *= 0x9E3779B97F4A7C15u;
+    return x ^ x >> 32;
+}
+
+/* For sums that must not collide: every input bit reaches every output bit. */
 static inline uint64_t fp_mix64(uint64_t x) {
     x ^= x >> 32;
     x *= 0xD6E8FEB86659FD93u;
@@ -63,6 +72,17 @@ static inline uint64_t fp_mix64(uint64_t x) {
     x *= 0xD6E8FEB86659FD93u;
     return x ^ x >> 32;
 }
+
+static inline void fp_index_put(struct fp_order_index *index, uint64_t hash, uint32_t at) {
+    uint32_t slot = (uint32_t)hash & index->mask;
+    while (index->slots[slot])
+        slot = (slot + 1) & index->mask;
+    index->slots[slot] = (hash & 0xFFFFFFFF00000000u) | (at + 1);
+}
+/* Walk the positions that may hold the key: `at` is one of them until an empty slot ends the walk. */
+#define FP_INDEX_EACH(index, hash, at)                                                                        \
+    for (uint32_t slot_ = (uint32_t)(hash) & (index).mask, at; (index).slots[slot_]; slot_ = (slot_ + 1) & (index).mask) \
+        if ((at = (uint32_t)(index).slots[slot_] - 1, (((index).slots[slot_] ^ (hash)) >> 32) == 0))
 
 /* Slots of an index for n keys: a power of two, at most half full. */
 uint32_t fp_index_slots(uint32_t keys);
