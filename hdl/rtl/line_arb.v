@@ -226,7 +226,7 @@ module line_arb #(
     wire        hopeless;
     wire        lose;
     wire [63:0] missing;
-    assign hole = (a_ahead || b_ahead) && !a_next && !b_next && !a_behind && !b_behind;
+    assign hole = in_sync && (a_ahead || b_ahead) && !a_next && !b_next && !a_behind && !b_behind;
     assign hopeless = ((a_ahead || a_down) && (b_ahead || b_down)) || waited >= cfg_gap_wait
                    || (a_ahead && a_full) || (b_ahead && b_full);
     assign lose = give_up && hole && a_ahead == given_a && b_ahead == given_b;
@@ -246,7 +246,9 @@ module line_arb #(
         given_b <= b_ahead;
         target <= a_ahead && (!b_ahead || a_head[`NORM_SEQ] < b_head[`NORM_SEQ]) ? a_head[`NORM_SEQ] : b_head[`NORM_SEQ];
     end
-    assign hole_open = hole;
+    reg open;
+    always @(posedge clk) open <= hole && !forget;
+    assign hole_open = open;
 
     // Where we are.
     reg [63:0] after_expected;
@@ -409,5 +411,52 @@ module line_arb #(
     assign stat_message = counted;
     assign stat_gap = gap;
     assign stat_unheld = unheld;
+
+`ifdef FORMAL
+`include "axis_props.vh"
+    `AXIS_FORMAL_START
+    // No message twice, none out of order, and every step from one message to the next is either by one or was told
+    // lost. Sequences stay far from 2^64: the signed distances do not wrap.
+    localparam TOP = 62;
+    reg        f_any;    // a message has left since the last start
+    reg [63:0] f_last;   // its sequence
+    wire [63:0] f_out;
+    assign f_out = out[`NORM_SEQ];
+    always @(posedge clk) begin
+        assume(a_msg_seq[63:TOP] == 0 && b_msg_seq[63:TOP] == 0);
+        assume(a_header_seq[63:TOP] == 0 && b_header_seq[63:TOP] == 0);
+        assume(cfg_first_seq[63:TOP] == 0);
+        assume(!expected[63]);
+        if (forget)
+            f_any <= 1'b0;
+        else if (counted) begin
+            f_any <= 1'b1;
+            f_last <= f_out;
+        end
+    end
+    always @(posedge clk) if (f_started && !forget && !$past(forget)) begin
+        assert(after_expected == expected + 64'd1);
+        assert(!(counted || gap || f_any) || in_sync);
+        assert(!(counted && gap));
+        if (counted) begin
+            assert(f_out + 64'd1 == expected);
+            assert(norm_valid);
+            if (f_any)
+                assert(f_out > f_last);
+        end
+        if (f_any)
+            assert(f_last < expected);
+        if (gap) begin
+            assert(norm_type == `FP_EV_GAP_LOST && norm_valid);
+            assert(norm_ref == norm_seq && norm_ref < expected);
+            assert(expected - norm_ref == {32'd0, norm_shares} || norm_shares == 32'hFFFFFFFF);
+        end
+        if (lose)
+            assert(target > expected);
+        cover(counted && norm_line_b && $past(counted && !norm_line_b));
+        cover(gap && f_any);
+        cover(counted && $past(counted) && $past(counted, 2) && hold_level_a != 0);
+    end
+`endif
 endmodule
 `default_nettype wire

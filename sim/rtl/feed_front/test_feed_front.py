@@ -88,6 +88,9 @@ def check_early(bench: Bench, pause: float) -> None:
     assert min(min(cycles) for cycles in ahead.values()) >= 1
     if pause == 0.0:
         assert ahead["D"] == {1}
+        assert ahead["X"] <= {1, 2}
+        assert min(ahead["E"]) >= 2
+        assert min(ahead["C"] | ahead["U"]) >= 3
         bench.dut._log.info("cycles from early hint to norm_valid: %s", ahead)
 
 
