@@ -97,7 +97,7 @@ struct fp_step {
     char liquidity, cancel_reason;
 };
 
-/* ---- lifecycle.c: orders change only here ---- */
+/* ---- lifecycle.c ---- */
 
 struct fp_entry { /* everything a new order is made of */
     const struct fp_command *command;
@@ -125,12 +125,17 @@ int fp_order_room(const struct fp_oms *oms, const char symbol[8]);
 int fp_order_killed(const struct fp_oms *oms, const struct fp_order *order);
 /* Ends an order that the venue never had. */
 void fp_order_lost(struct fp_oms *oms, struct fp_order *order, uint64_t now_ns);
-/* Apply one sequenced message (already journaled, or being folded). Returns its type, 0 when it could not be read. */
-char fp_order_message(struct fp_oms *oms, uint8_t venue, uint64_t sequence, const uint8_t *bytes, size_t length, uint64_t now_ns);
+/* The order that this one was to replace stays as it is; step is what its watchers are told. */
+void fp_order_free_parent(struct fp_oms *oms, struct fp_order *order, const struct fp_step *step, uint64_t now_ns);
 /* Roll the step of an order's cancel; keeps the venue's count of wanted ones. */
 void fp_order_set_cancel(struct fp_oms *oms, struct fp_order *order, uint8_t step);
 /* Somebody wants the order gone: flag it, tell it. 1 when it was open and not yet being cancelled. */
 int fp_order_want_cancel(struct fp_oms *oms, struct fp_order *order, uint64_t now_ns);
+
+/* ---- messages.c ---- */
+
+/* Apply one sequenced message (already journaled, or being folded). Returns its type, 0 when it could not be read. */
+char fp_order_message(struct fp_oms *oms, uint8_t venue, uint64_t sequence, const uint8_t *bytes, size_t length, uint64_t now_ns);
 
 /* ---- cancel.c: cancels and kill switches ---- */
 
