@@ -64,7 +64,8 @@ void fp_feed_flush(struct fp_feed *feed, uint64_t now_ns) {
 
 uint64_t fp_feed_timer(struct fp_feed *feed, uint64_t now_ns) {
     if (now_ns >= feed->last_ns + feed->heartbeat_ns && (!feed->end_until_ns || now_ns < feed->end_until_ns)) {
-        struct fp_mold_header header = {.sequence = feed->store.next_sequence,
+        /* What was appended and not sent yet is not claimed: listeners would take it for lost. */
+        struct fp_mold_header header = {.sequence = feed->sent,
                                         .count = feed->end_until_ns ? FP_MOLD_END_OF_SESSION : 0};
         uint8_t packet[FP_MOLD_HEADER_LEN];
         memcpy(header.session, feed->session, 10);

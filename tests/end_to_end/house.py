@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -120,8 +121,12 @@ class House:
         engine: dict[str, Any] | None = None,
         bridge: dict[str, Any] | None = None,
         outside: tuple[ExchangeConfig, ...] = (),
+        opened: bool = True,
     ) -> None:
-        """`outside`: venues to run as processes with `start_exchange`. The other arguments override defaults."""
+        """`outside`: venues to run as processes with `start_exchange`. `opened` False: the venues here hold their ports
+        from the beginning, but each opens its day only when the test starts it. The others override defaults.
+        """
+        self._opened = opened
         # A short name: an ipc endpoint holds 107 bytes at most.
         self.directory = Path(tempfile.mkdtemp(prefix="fph-"))
         self.exchanges = {simulated.name: Exchange(simulated) for simulated in venues}
@@ -179,7 +184,7 @@ class House:
     # ---- life ----
 
     def __enter__(self) -> Self:
-        for exchange in self.exchanges.values():
+        for exchange in self.exchanges.values() if self._opened else ():
             exchange.start()
         return self
 
@@ -257,7 +262,8 @@ class House:
                     raise
 
     def venue_state(self, name: str) -> m.VenueState:
-        return next(venue for venue in self.ask(calls.state()).venues if venue.name == name)
+        state: m.State = self.ask(calls.state())
+        return next(venue for venue in state.venues if venue.name == name)
 
     def stats(self) -> dict[str, Any]:
         return dict(self.ask(calls.stats()).stats)
@@ -275,7 +281,7 @@ class House:
     def wait_live(self, *names: str) -> None:
         """Wait until feed and order session of the venues (default: all) are live and whole."""
         for name in names or tuple(self.venues):
-            eventually(lambda name=name: self.is_live(name), f"{name} is live at the engine")
+            eventually(partial(self.is_live, name), f"{name} is live at the engine")
 
     def orders(self, *, only_open: bool = False) -> list[m.Order]:
         """Every order of the account, by rising order_id."""
@@ -353,7 +359,7 @@ class House:
         for name in names or tuple(self.exchanges):
             self.exchanges[name].set_rate(0)
         for name in names or tuple(self.exchanges):
-            eventually(lambda name=name: self.caught_up(name), f"the engine has all of {name}'s feed")
+            eventually(partial(self.caught_up, name), f"the engine has all of {name}'s feed")
 
     def caught_up(self, name: str) -> bool:
         feed = self.venue_state(name).feed

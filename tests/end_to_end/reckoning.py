@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from house import USER, House, eventually
@@ -49,9 +50,9 @@ def exchange_positions(house: House) -> dict[str, int]:
     return positions(trade for exchange in house.exchanges.values() for trade in exchange.executions(USER))
 
 
-def positions(trades: object) -> dict[str, int]:
+def positions(trades: Iterable[TradeRecord]) -> dict[str, int]:
     held: Counter[str] = Counter()
-    for trade in trades:  # type: ignore[attr-defined]
+    for trade in trades:
         held[trade.symbol] += trade.quantity if trade.side == "B" else -trade.quantity
     return {symbol: shares for symbol, shares in held.items() if shares}
 
@@ -120,7 +121,8 @@ def journal_fold(directory: str, venues: list[str]) -> tuple[dict[tuple[str, int
         if entry.type == JournalType.SEQUENCED_IN:
             assert int.from_bytes(entry.body[:8], "little") == len(messages[entry.venue]) + 1
             messages[entry.venue].append(entry.body[8:])
-    found, trades = {}, []
+    found: dict[tuple[str, int], Standing] = {}
+    trades: list[TradeRecord] = []
     for venue, said in messages.items():
         orders, executions = fold(said)
         found |= {(venues[venue], row.user_ref_num): of_record(row) for row in orders}
