@@ -77,6 +77,7 @@ HOT void emit(const struct at *at, int index, uint8_t kind, uint64_t ref, uint32
 static void make_stale(struct at *at) {
     at->symbol->flags |= FP_EF_STALE;
     at->flags |= FP_EF_STALE;
+    fp_book_see_locate(at->book, at->locate); /* a message of the wrong length may be its first */
     at->book->instruments[at->locate].stale |= FP_STALE_BOOK;
 }
 
@@ -471,8 +472,10 @@ int fp_book_apply(struct fp_book *book, const uint8_t *message, size_t length, u
     uint8_t type = message[0];
     if (!EXPECT(!(at.flags & FP_EF_BBO_CHANGED)))
         at.symbol->flags &= (uint16_t)~FP_EF_BBO_CHANGED;
-    if (!EXPECT(at.symbol->announced))
+    if (!EXPECT(at.symbol->announced)) {
         book->stats.unknown_locate += type != 'R' && type != 'S' && type != 'V' && type != 'W';
+        fp_book_see_locate(book, at.locate);
+    }
     if (type == 'A' || type == 'F')
         return add(&at);
     if (type == 'D')

@@ -75,7 +75,7 @@ int fp_book_init(struct fp_book *book, const struct fp_book_config *config) {
 }
 
 const struct fp_instrument *fp_book_instrument(const struct fp_book *book, uint16_t locate) {
-    return &book->instruments[locate];
+    return locate < book->locate_end ? &book->instruments[locate] : &book->unseen;
 }
 
 const struct fp_bbo *fp_book_bbo(const struct fp_book *book, uint16_t locate) {
@@ -109,13 +109,15 @@ int fp_book_order(const struct fp_book *book, uint64_t ref, uint16_t *locate, ch
 void fp_book_set_stale(struct fp_book *book, uint16_t locate, int stale) {
     if (locate) {
         struct fp_symbol *symbol = &book->symbols[locate];
+        fp_book_see_locate(book, locate);
         struct fp_instrument *instrument = &book->instruments[locate];
         symbol->flags = (uint16_t)(stale ? symbol->flags | FP_EF_STALE : symbol->flags & ~FP_EF_STALE);
         instrument->stale = (uint8_t)(stale ? instrument->stale | FP_STALE_BOOK : instrument->stale & ~FP_STALE_BOOK);
         return;
     }
     book->flags = stale ? FP_EF_STALE : 0;
-    for (uint32_t i = 0; i < FP_BOOK_LOCATES; i++)
+    book->unseen.stale = stale ? FP_STALE_VENUE : 0;
+    for (uint32_t i = 0; i < book->locate_end; i++)
         book->instruments[i].stale = (uint8_t)(stale ? book->instruments[i].stale | FP_STALE_VENUE : book->instruments[i].stale & ~FP_STALE_VENUE);
 }
 

@@ -27,6 +27,7 @@ struct fp_book {
     uint64_t midnight_ns;
     struct fp_symbol *symbols;
     struct fp_instrument *instruments;
+    struct fp_instrument unseen; /* stands for every locate that no message named yet */
     uint16_t flags;       /* STALE when the whole venue is */
     uint8_t venue;
     uint32_t locate_end;  /* highest locate seen + 1 */
@@ -35,6 +36,12 @@ struct fp_book {
     struct fp_book_stats stats;
     struct fp_book_config config;
 };
+
+/* Marks of the whole venue are kept for locates up to locate_end, so that a gap does not walk all 65,536. */
+static inline void fp_book_see_locate(struct fp_book *book, uint16_t locate) {
+    for (; book->locate_end <= locate; book->locate_end++)
+        book->instruments[book->locate_end].stale |= book->unseen.stale;
+}
 
 static inline uint8_t fp_side_index(char side) {
     return side == 'S' ? FP_ASK : FP_BID;
