@@ -284,8 +284,100 @@ def docs_reasons(spec: Json) -> str:
     return "\n".join(out)
 
 
+def load_registers() -> list[Json]:
+    """The register map with numbers for offsets and resets, checked: aligned, in order, fields inside and apart."""
+    spec: Json = json.loads((SPEC / "registers.json").read_text())
+    registers: list[Json] = []
+    last = -4
+    for entry in spec["registers"]:
+        register = entry | {"offset": int(entry["offset"], 16), "reset": int(entry["reset"], 16)}
+        name, offset, used = register["name"], register["offset"], 0
+        if offset % 4 or offset <= last or offset >= 1 << spec["address_bits"]:
+            raise SystemExit(f"registers.json: {name} at {offset:#x} is misaligned, out of order or out of range")
+        if register["access"] not in ("ro", "rw", "rwv", "wo") or register["reset"] >> register["width"]:
+            raise SystemExit(f"registers.json: {name}: access or reset value")
+        for field in register["fields"]:
+            mask = ((1 << field["width"]) - 1) << field["lsb"]
+            if mask >> register["width"] or mask & used:
+                raise SystemExit(f"registers.json: {name}.{field['name']} does not fit or overlaps")
+            used |= mask
+        registers.append(register)
+        last = offset
+    return registers
+
+
+def verilog_registers(registers: list[Json]) -> str:
+    out = [
+        "// Register map of the card: addresses, widths, reset values and field positions.",
+        f"// {NOTICE}", "`ifndef FP_REGISTERS_VH", "`define FP_REGISTERS_VH",
+    ]
+    for r in registers:
+        out += [f"`define FP_REG_{r['name']} 12'h{r['offset']:03x}", f"`define FP_REG_{r['name']}_WIDTH {r['width']}"]
+        out.append(f"`define FP_REG_{r['name']}_RESET {r['width']}'h{r['reset']:x}")
+        for f in r["fields"]:
+            out += [f"`define FP_REG_{r['name']}_{f['name']}_LSB {f['lsb']}", f"`define FP_REG_{r['name']}_{f['name']}_WIDTH {f['width']}"]
+    return "\n".join([*out, "`endif", ""])
+
+
+def c_registers(registers: list[Json]) -> str:
+    out = [
+        "/* Register map of the card: byte offsets, field positions and masks (unshifted).",
+        f" * {NOTICE} */",
+        "#ifndef FP_REGISTERS_H", "#define FP_REGISTERS_H", "",
+    ]
+    for r in registers:
+        out.append(f"#define FP_REG_{r['name']} 0x{r['offset']:03x} /* {r['access']}: {r['doc']} */")
+        for f in r["fields"]:
+            out.append(f"#define FP_REG_{r['name']}_{f['name']}_LSB {f['lsb']} /* {f['doc']} */")
+            out.append(f"#define FP_REG_{r['name']}_{f['name']}_MASK 0x{(1 << f['width']) - 1:x}u")
+    return "\n".join([*out, "#endif", ""])
+
+
+def python_registers(registers: list[Json]) -> str:
+    out = [
+        '"""Register map of the card.', "", f"{NOTICE}", "It holds addresses and positions only, never behaviour.", '"""', "",
+        "from __future__ import annotations", "", "from enum import IntEnum", "from typing import NamedTuple", "", "",
+        "class Register(IntEnum):", '    """Byte offsets on the AXI4-Lite port."""', "",
+    ]
+    out += [f"    {r['name']} = 0x{r['offset']:03X}  # {r['doc']}" for r in registers]
+    out += [
+        "", "", "class Field(NamedTuple):", '    """Position of a field in its register."""', "", "    lsb: int", "    width: int", "", "",
+        "class Access(NamedTuple):", '    """How a register behaves: ro, rw, rwv (changes by itself) or wo; its bits; its value after reset."""', "",
+        "    kind: str", "    width: int", "    reset: int", "", "", "ACCESS: dict[Register, Access] = {",
+    ]
+    out += [f"    Register.{r['name']}: Access({r['access']!r}, {r['width']}, {r['reset']:#x})," for r in registers]
+    out += ["}", "", "FIELDS: dict[Register, dict[str, Field]] = {"]
+    for r in registers:
+        if r["fields"]:
+            out.append(f"    Register.{r['name']}: {{")
+            out += [f"        {f['name']!r}: Field({f['lsb']}, {f['width']}),  # {f['doc']}" for f in r["fields"]]
+            out.append("    },")
+    return "\n".join([*out, "}", ""])
+
+
+def _bits(field: Json) -> str:
+    top = field["lsb"] + field["width"] - 1
+    return str(top) if field["width"] == 1 else f"{top}:{field['lsb']}"
+
+
+def docs_registers(registers: list[Json]) -> str:
+    spec: Json = json.loads((SPEC / "registers.json").read_text())
+    out = ["# Registers of the card", "", NOTICE, "", spec["doc"], "", "| offset | name | access | bits | reset | meaning |", "|---|---|---|---|---|---|"]
+    for r in registers:
+        out.append(f"| 0x{r['offset']:03x} | `{r['name']}` | {r['access']} | {r['width']} | 0x{r['reset']:x} | {r['doc']} |")
+    out.append("")
+    for r in registers:
+        if r["fields"]:
+            out += [f"## {r['name']}", "", "| bits | field | meaning |", "|---|---|---|"]
+            for f in r["fields"]:
+                out.append(f"| {_bits(f)} | `{f['name']}` | {f['doc']} |")
+            out.append("")
+    return "\n".join(out)
+
+
 def outputs() -> dict[Path, str]:
     records, itch, ouch = load("records.json"), load("itch50.json"), load("ouch50.json")
+    registers = load_registers()
     return {
         ROOT / "fastpath/core/records.h": c_records(records),
         ROOT / "fastpath/core/wire/itch_layout.h": c_wire(itch, "itch", "TotalView-ITCH 5.0"),
@@ -296,6 +388,10 @@ def outputs() -> dict[Path, str]:
         ROOT / "hdl/spec/generated/fp_itch.vh": verilog_itch(itch),
         ROOT / "docs/reference/records.md": docs_records(records),
         ROOT / "docs/reference/reason-codes.md": docs_reasons(records),
+        ROOT / "fastpath/registers.py": python_registers(registers),
+        ROOT / "hdl/spec/generated/fp_registers.vh": verilog_registers(registers),
+        ROOT / "hdl/spec/generated/fp_registers.h": c_registers(registers),
+        ROOT / "docs/reference/registers.md": docs_registers(registers),
     }
 
 
