@@ -63,6 +63,12 @@ CONFIGURED = (
     Block("bbo_unit", "bbo_unit", {}, {"SYM_LOG2": 10}, "ECP5: 256 symbols"),
     Block("ev_pack", "ev_pack"),
     Block("book_core", "book_core", BOOK_ECP5, ORDERS | {"SYM_LOG2": 10}, BOOK_NOTE),
+    Block("strat_trigger", "strat_trigger"),
+    Block("risk_gate", "risk_gate", {}, {"SYM_LOG2": 10}, "ECP5: 256 symbols"),
+    Block("ouch_enc", "ouch_enc"),
+    Block("trade_core", "trade_core", {}, {"SYM_LOG2": 10}, "ECP5: 256 symbols"),
+    Block("gw_top", "gw_top", BOOK_ECP5 | {"LOCATE_BITS": 14}, ORDERS | {"SYM_LOG2": 10},
+          f"the whole design; {BOOK_NOTE}, 16,384 locates"),
 )
 
 
