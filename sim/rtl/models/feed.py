@@ -88,8 +88,8 @@ class Bench:
             getattr(dut, f"cfg_{line}_enable").value = 1
             getattr(dut, f"cfg_{line}_address").value = ADDRESS[line]
             getattr(dut, f"cfg_{line}_port").value = PORT[line]
-            for signal in (self.source[line].last, self.source[line].user, self.source[line].keep):
-                signal.value = 0
+            for signal in ("tlast", "tuser", "tkeep"):
+                getattr(dut, f"s_axis_{line}_{signal}").value = 0
         dut.cmd_resync.value = 0
         dut.filter_write_valid.value = 0
         dut.cycle.value = 0

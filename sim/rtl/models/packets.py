@@ -17,7 +17,7 @@ MAX_PAYLOAD = 1472
 
 def ones_sum(data: bytes) -> int:
     """One's-complement sum of big-endian halves, the last one padded with zero."""
-    total = sum(struct.unpack(f">{(len(data) + 1) // 2}H", data + bytes(len(data) & 1)))
+    total: int = sum(struct.unpack(f">{(len(data) + 1) // 2}H", data + bytes(len(data) & 1)))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return total

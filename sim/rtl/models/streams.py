@@ -49,7 +49,7 @@ class Cycles:
     async def start(self, reset_cycles: int = 4) -> None:
         """Run the clock (6.4 ns) and hold rst for some cycles."""
         self.dut.rst.value = 1
-        cocotb.start_soon(Clock(self.dut.clk, 6.4, unit="ns").start(start_high=False))
+        Clock(self.dut.clk, 6.4, unit="ns").start(start_high=False)
         cocotb.start_soon(self._count())
         await self.wait(reset_cycles)
         self.dut.rst.value = 0
