@@ -80,3 +80,12 @@ def test_the_project_speaks_of_itself_only() -> None:
     )
     lines = [line for line in listed.stdout.splitlines() if not line.startswith("tests/test_docs.py")]
     assert not lines, "\n".join(lines[:10])
+
+
+def test_functions_named_in_the_walks_exist() -> None:
+    named = re.findall(r"`([\w./]+\.(?:c|py)):(\w+)`", (ROOT / "docs/explanation/two-walks.md").read_text())
+    assert len(named) > 30
+    for file, function in named:
+        text = (ROOT / file).read_text()
+        definition = rf"^\s*(?:async )?def {function}\(" if file.endswith(".py") else rf"^[a-z][\w \*]*\b{function}\("
+        assert re.search(definition, text, re.M), f"{file} defines no {function}"
