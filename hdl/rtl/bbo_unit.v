@@ -3,7 +3,7 @@
 // the next one; events that need it wait for the ladder's late_* (v_slow_*).
 // Latency: stage c to v_*: 1 cycle. Throughput: one message with a row per 2 cycles, one without per cycle.
 // Overflow: a size beyond QTY_W makes the side pending; the ladder then tells that it is lost.
-// A row also keeps the symbol's locate, trading state and stale mark. After reset 2^SYM_LOG2 cycles clear the rows.
+// A row also keeps the symbol's locate, trading state and stale mark; halted until the venue says that it trades. After reset 2^SYM_LOG2 cycles clear the rows.
 //
 // A side counts its changes modulo 16; the ladder's answer carries the count of the change it belongs to. A pending side takes
 // the answer for its own when the counts agree, that is when no younger change is on its way (at most 15 can be).
@@ -51,7 +51,7 @@ module bbo_unit #(
     output reg              v_book_side  // which side that is
 );
     localparam SIDE_W = 1 + 4 + 32 + QTY_W;      // {pending, count, price, shares}
-    localparam ROW_W = 16 + 1 + 4 + 1 + 1 + 2 * SIDE_W; // {locate, trading, halts, halted, stale, ask, bid}
+    localparam ROW_W = 16 + 1 + 4 + 1 + 2 * SIDE_W; // {locate, trading, halts, stale, ask, bid}
     localparam LATE_W = 1 + 4 + 32 + QTY_W;      // {lost, count, price, shares}
 
     // Stage c-1: read, with the row that the message two ahead is leaving behind.
@@ -75,12 +75,11 @@ module bbo_unit #(
     // Stage c: what each side is, as far as known.
     wire              row_trading;
     wire [3:0]        row_halts;
-    wire              row_halted;
     wire              row_stale;
     wire [15:0]       row_locate;
     wire [SIDE_W-1:0] row_ask;
     wire [SIDE_W-1:0] row_bid;
-    assign {row_locate, row_trading, row_halts, row_halted, row_stale, row_ask, row_bid} = row;
+    assign {row_locate, row_trading, row_halts, row_stale, row_ask, row_bid} = row;
     wire bid_answered;
     wire ask_answered;
     wire bid_lost;
@@ -176,7 +175,7 @@ module bbo_unit #(
         v_changed <= c_row && (adds || takes) && (price_ok != was_price || shares_ok != was_shares);
         v_changed_full <= c_row && takes && at_best;
         v_stale <= c_row && (row_stale || bid_lost || ask_lost);
-        v_halted <= c_row && (speaks ? !(trading && halts == 4'd0) : row_halted);
+        v_halted <= c_row && !(trading && halts == 4'd0);
         v_trading <= trading;
         v_halts <= halts;
         v_locate <= op == `BOP_MARK ? row_locate : c_msg[`BM_LOCATE];
@@ -212,7 +211,7 @@ module bbo_unit #(
         || (v_verdict == `BV_UNKNOWN && v_op == `BOP_REPLACE) || (v_op == `BOP_MARK && !v_mark_clears);
     assign v_new = v_changes_full ? v_side_full : v_side_ok;
     assign v_row = {
-        v_locate, v_trading, v_halts, v_halted, (v_stale && !v_mark_clears) || v_spoils,
+        v_locate, v_trading, v_halts, (v_stale && !v_mark_clears) || v_spoils,
         v_changes && v_book_side ? v_new : v_ask, v_changes && !v_book_side ? v_new : v_bid
     };
 

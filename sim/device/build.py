@@ -34,6 +34,7 @@ VERILATED_FLAGS = [
 ]  # fmt: skip
 #: What the lock-step driver is made of besides its own file: the software book and the wire readers.
 COSIM_C = [
+    *(DEVICE / name for name in ("cosim.c", "compare.c", "source.c")),
     *(CORE / "book" / name for name in ("book.c", "book_query.c", "book_audit.c", "ladder.c", "orders.c")),
     *(CORE / "wire" / name for name in ("mold.c", "net.c", "pcap.c", "layout.c", "itch.c")),
 ]
@@ -184,12 +185,10 @@ def build(variant: Variant = VARIANTS["card"], quiet: bool = False, force: bool 
     say("libfpcard.so")
     link = [compiler("g++")[-1], *OPTIMISE, *CXX_FLAGS]
     run([*link, "-shared", *objects, "-pthread", "-o", str(variant.library)], variant.folder)
-    cosim = DEVICE / "cosim.c"
-    if cosim.exists():
-        say("cosim")
-        command = [compiler("gcc")[-1], *OPTIMISE, *C_FLAGS, f"-I{CORE}", f"-I{DEVICE}", str(cosim), *map(str, COSIM_C)]
-        command += [str(variant.library), "-Wl,-rpath,$ORIGIN", "-o", str(variant.cosim)]
-        run(command, variant.folder)
+    say("cosim")
+    command = [compiler("gcc")[-1], *OPTIMISE, *C_FLAGS, f"-I{CORE}", f"-I{DEVICE}", *map(str, COSIM_C)]
+    command += [f"-L{variant.folder}", "-lfpcard", "-Wl,-rpath,$ORIGIN", "-o", str(variant.cosim)]
+    run(command, variant.folder)
     mark.write_text(wanted)
     say("done")
     return variant

@@ -101,7 +101,7 @@ class Symbol:
     ladders: list[SideLadder]
     levels: list[dict[int, int]] = field(default_factory=lambda: [{}, {}])
     stale: bool = False
-    halted: bool = False
+    halted: bool = True  # until the venue says that it trades
     trading: bool = False
     halts: int = 0
     locate: int = 0
