@@ -216,7 +216,16 @@ static void short_and_torn_tails(void) {
         store(path, sizeof image);
         CHECK_EQ(read_all(&end), 5);
         CHECK_EQ(end, 0);
+        memcpy(image + starts[6], keep + starts[6], torn - starts[6]); /* or whose beginning never reached the disk */
+        memset(image + starts[6], 0, 64);
+        memset(image + starts[6] + 64, 0xEE, 1024);
+        store(path, sizeof image);
         struct fp_journal *j = open_writer(4096, FP_DURABILITY_CRASH);
+        fp_journal_close(j);
+        load(path);
+        for (size_t at = starts[6]; at < sizeof image; at++)
+            CHECK_EQ(image[at], 0); /* what is left of it is gone before anything is written there */
+        j = open_writer(4096, FP_DURABILITY_CRASH);
         CHECK_EQ(append(j, 6), 0); /* written anew */
         fp_journal_close(j);
         CHECK_EQ(read_all(&end), 6);

@@ -97,6 +97,27 @@ static void lost_and_found(void) {
     rig_end(&r);
 }
 
+static void found_behind_a_kill_switch_it_goes(void) {
+    rig_start(&r);
+    CHECK_EQ(rig_submit(&r, "a", 'B', 100, 1500000), 0);
+    struct venue_order *ghost = &r.venues[0]->orders[r.venues[0]->order_count++];
+    *ghost = (struct venue_order){.urn = rig_get(&r, "a").urn, .leaves = 100, .total = 100, .price_e4 = 1500000, .side = 'B', .tif = '0'};
+    memcpy(ghost->symbol, RIG_SYMBOLS[0], 8);
+    fp_clordid_put(rig_get(&r, "a").order_id, ghost->cl_ord_id);
+    rig_cut(&r, 0);
+    rig_connect(&r, 0);
+    CHECK_EQ(rig_get(&r, "a").state, FP_OS_LOST);
+    struct fp_command c = rig_order(&r, "", 0, 0, 0);
+    c.kind = FP_CMD_KILL;
+    c.kill_scope = FP_KILL_ACCOUNT;
+    CHECK_EQ(rig_do(&r, &c), 0);
+    CHECK_EQ(r.reply.count, 0); /* it had ended, so the switch did not see it */
+    venue_accept(r.venues[0], ghost, 'L');
+    rig_pump(&r);
+    CHECK_EQ(rig_get(&r, "a").state, FP_OS_CANCELED);
+    rig_end(&r);
+}
+
 static void replaces_in_doubt(void) {
     /* never received: the original stays */
     rig_start(&r);
@@ -761,6 +782,7 @@ int main(void) {
     RUN(received_but_unanswered_is_found_in_the_replay);
     RUN(consumed_but_never_answered_stays_in_doubt);
     RUN(lost_and_found);
+    RUN(found_behind_a_kill_switch_it_goes);
     RUN(replaces_in_doubt);
     RUN(answers_to_old_questions_are_not_ours);
     RUN(reconnects_with_growing_patience);

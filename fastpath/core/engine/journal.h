@@ -10,8 +10,9 @@
  * before it, body length, sequence, time, type, venue) and its body, zero padded to
  * the next line. The crc covers everything behind itself, so a changed, lost or
  * foreign record anywhere breaks the chain. Sequences are 1, 2, 3 ... over all
- * segments. A torn tail, as a killed process or a power cut leaves it, is legal only
- * where nothing valid follows. */
+ * segments. A torn tail is legal only where nothing valid follows: that is all a killed
+ * process can leave. A power cut may write pages out of order; under durability crash
+ * that can read as a broken chain, and then a human decides. Durability sync cannot. */
 #ifndef FP_JOURNAL_H
 #define FP_JOURNAL_H
 #include "../fastpath.h"
