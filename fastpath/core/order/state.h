@@ -103,7 +103,7 @@ struct fp_entry { /* everything a new order is made of */
     const struct fp_command *command;
     const char *symbol, *client_order_id;
     uint64_t order_id;
-    uint32_t urn, quantity, price_e4;
+    uint32_t quantity, price_e4;
     uint16_t flags;
     uint8_t venue, kind;
     char side, tif;
