@@ -53,9 +53,9 @@ class Demonstration:
         started = time.monotonic()
         for name in (exchange.name for exchange in self.config.exchanges):
             child = self.children.start(name, "fastpath", "exchange", name)
-            self._tell(name, child.process.pid, child.wait_ready(READY_S))
+            self._tell(name, child.process.pid, child.wait_ready(READY_S).removeprefix(f"{name}: "))
         engine = self.children.start("engine", "fastpath", "engine")
-        self._tell("engine", engine.process.pid, engine.wait_ready(READY_S))
+        self._tell("engine", engine.process.pid, engine.wait_ready(READY_S).removeprefix("engine: "))
         bridge = self.children.start("bridge", "mcp_bridge", "serve", "--port", "0")
         self.url = bridge.wait_ready(READY_S)
         self._tell("bridge", bridge.process.pid, self.url)
