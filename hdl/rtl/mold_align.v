@@ -9,6 +9,7 @@
 // 15 bytes, so its tail never competes with the next message's head. A block of a 12-byte message has 14 bytes, more than a
 // beat: at most one length field and at most one end in a beat. `next_length` counts the lanes from this beat to the low byte of
 // the next length field; the eight lengths that could be meant are prepared as next positions, so the loop is one multiplexer.
+// Which lane of the coming beat holds that byte (length_at) or the end of the current unit (end_at) is kept one-hot beside it.
 //
 // Lengths outside 12..63, bytes after the last message, sequence 0 and packets that end early are refused: the rest of the
 // packet is dropped and the end report says why (a positive fp_error code).
@@ -45,6 +46,8 @@ module mold_align (
 
     // Input as bytes: this beat, and the last lane of the one before.
     reg  [63:0] last_beat;
+    reg         last_zero;  // all of it is 0
+    reg         last_zero4; // its lanes 4 to 7 are
     wire [7:0]  lane0;
     wire [7:0]  lane1;
     wire [7:0]  lane2;
@@ -72,6 +75,9 @@ module mold_align (
     reg        dropping;
     reg [7:0]  drop_reason;
     reg [6:0]  next_length; // lane of the next length's low byte, counted from the next beat's lane 0
+    reg [7:0]  length_at;   // one-hot of next_length when it is below 8
+    reg [7:0]  end_at;      // one-hot of next_length - 2 when that is below 8: the last byte of the header or message
+    reg        unsound;     // the length read in the last beat is not acceptable: drop from here
     reg [3:0]  offset;      // window byte of the current chunk's first byte, 1..8
     reg [2:0]  index;
     reg [5:0]  length;
@@ -88,23 +94,59 @@ module mold_align (
     wire [63:0] low;
     wire [63:0] high;
     wire [7:0]  sound;
-    wire [55:0] jump; // where the length after it will be, seen from the next beat: i + length + 2 - 8
+    wire [55:0] jump;     // where the length after it will be, seen from the next beat: i + length + 2 - 8
+    wire [55:0] jump_if;  // ... where this is the length
+    wire [47:0] length_if;
+    wire [31:0] end_if;   // where the message ends in the next beat: it does only if its length is at lane 0..3
+    wire [15:0] length_at_if; // where the next length is in the next beat: only if this one is at lane 0 or 1
     assign low = s_axis_tdata;
     assign high = {s_axis_tdata[55:0], last_beat[63:56]};
     genvar i;
+    genvar j;
     generate
         for (i = 0; i < 8; i = i + 1) begin : candidate
             localparam [6:0] LANE = i;
             assign sound[i] = high[8*i+:8] == 8'd0 && low[8*i+6+:2] == 2'b00 && low[8*i+:6] >= 6'd12;
             assign jump[7*i+:7] = {1'b0, low[8*i+:6]} + LANE - 7'd6;
+            assign jump_if[7*i+:7] = jump[7*i+:7] & {7{length_at[i]}};
+            assign length_if[6*i+:6] = low[8*i+:6] & {6{length_at[i]}};
+            for (j = 0; j < 8; j = j + 1) begin : place
+                localparam [5:0] ENDS = 8 + j - i;   // the length with which a message at lane i ends at lane j
+                localparam [5:0] LENGTH = 6 + j - i; // ... with which the next length is at lane j
+                if (i < 4) begin : near_end
+                    assign end_if[8*i+j] = length_at[i] && low[8*i+:6] == ENDS;
+                end
+                if (i < 2) begin : near_length
+                    assign length_at_if[8*i+j] = length_at[i] && low[8*i+:6] == LENGTH;
+                end
+            end
+        end
+    endgenerate
+    wire [6:0] jump_to;
+    wire [5:0] length_new;
+    wire [7:0] end_new;
+    wire [7:0] length_at_new;
+    assign jump_to = jump_if[6:0] | jump_if[13:7] | jump_if[20:14] | jump_if[27:21]
+                   | jump_if[34:28] | jump_if[41:35] | jump_if[48:42] | jump_if[55:49];
+    assign length_new = length_if[5:0] | length_if[11:6] | length_if[17:12] | length_if[23:18]
+                      | length_if[29:24] | length_if[35:30] | length_if[41:36] | length_if[47:42];
+    assign end_new = end_if[7:0] | end_if[15:8] | end_if[23:16] | end_if[31:24];
+    assign length_at_new = length_at_if[7:0] | length_at_if[15:8];
+    // Without a length in this beat everything comes 8 lanes nearer.
+    wire [7:0] end_nearer;
+    wire [7:0] length_nearer;
+    generate
+        for (i = 0; i < 8; i = i + 1) begin : nearer
+            localparam [6:0] END = 10 + i;
+            localparam [6:0] LENGTH = 8 + i;
+            assign end_nearer[i] = next_length == END;
+            assign length_nearer[i] = next_length == LENGTH;
         end
     endgenerate
 
     // This beat.
-    wire [2:0] length_lane;
     wire       length_here;  // the low byte of a length field
-    wire       ends;         // the current unit, header or message, ends here, at lane next_length - 2
-    wire [7:0] at_end;       // one-hot of that lane
+    wire       ends;         // the current unit, header or message, ends here
     wire       end_kept;     // ... and that lane is part of the packet
     wire       more_kept;    // there are bytes after it in this beat
     wire       spoiled;
@@ -117,15 +159,17 @@ module mold_align (
     wire       begins;       // a message is announced here
     wire       extra;
     wire       cut;          // the unit's last byte is missing
+    wire       seq_zero;     // seq_here is 0
     wire       no_sequence;
     wire       knows;        // a sound header ends here
     wire       bad_here;
-    assign length_lane = next_length[2:0];
-    assign length_here = next_length[6:3] == 4'd0;
-    assign ends = (in_header || active) && !dropping && next_length >= 7'd2 && next_length <= 7'd9;
-    assign at_end = 8'h01 << (length_lane - 3'd2);
-    assign end_kept = (s_axis_tkeep & at_end) != 8'h00;
-    assign more_kept = (s_axis_tkeep & {at_end[6:0], 1'b0}) != 8'h00;
+    wire       unsound_here; // the length read in this beat is not acceptable
+    wire       gone;         // the packet is being dropped, from this beat at the latest
+    assign gone = dropping || unsound;
+    assign length_here = length_at != 8'h00;
+    assign ends = (in_header || active) && !gone && end_at != 8'h00;
+    assign end_kept = (s_axis_tkeep & end_at) != 8'h00;
+    assign more_kept = (s_axis_tkeep & {end_at[6:0], 1'b0}) != 8'h00;
     assign spoiled = s_axis_tlast && s_axis_tuser;
     assign count_here = late_start ? {lane0, lane1} : {lane4, lane5};
     assign seq_here = late_start
@@ -133,19 +177,21 @@ module mold_align (
            last_beat[39:32], last_beat[47:40], last_beat[55:48], last_beat[63:56]}
         : {last_beat[39:32], last_beat[47:40], last_beat[55:48], last_beat[63:56], lane0, lane1, lane2, lane3};
     assign empty = count_here == 16'd0 || count_here == 16'hFFFF;
-    assign header_ends = ends && in_header && end_kept && !spoiled;
-    assign message_ends = ends && active && end_kept && !spoiled;
+    assign header_ends = in_header && !gone && end_kept && !spoiled;
+    assign message_ends = active && !gone && end_kept && !spoiled;
     assign finishes = (header_ends && empty) || (message_ends && left_one);
-    assign begins = length_here && !dropping && !finished && !finishes && s_axis_tkeep[length_lane]
+    assign begins = (s_axis_tkeep & length_at) != 8'h00 && !gone && !finished && !finishes
                  && (header_ends || (!in_header && (!active || message_ends)));
     assign extra = (finishes && more_kept) || (finished && s_axis_tkeep[0]);
     assign cut = ends && !end_kept;
-    assign no_sequence = header_ends && seq_here == 64'd0;
+    assign seq_zero = late_start ? last_zero : last_zero4 && s_axis_tdata[31:0] == 32'd0;
+    assign no_sequence = header_ends && seq_zero;
     assign knows = header_ends && !no_sequence;
-    assign bad_here = !dropping && (extra || cut || (begins && !sound[length_lane]) || no_sequence);
+    assign unsound_here = (sound & length_at) == 8'h00;
+    assign bad_here = !gone && (extra || cut || no_sequence);
 
     wire [7:0] reason_here;
-    assign reason_here = no_sequence ? BAD_FIELD : cut ? TRUNCATED : BAD_LENGTH;
+    assign reason_here = unsound ? BAD_LENGTH : no_sequence ? BAD_FIELD : cut ? TRUNCATED : BAD_LENGTH;
 
     always @(posedge clk) begin
         if (rst) begin
@@ -154,6 +200,7 @@ module mold_align (
             active <= 1'b0;
             finished <= 1'b0;
             dropping <= 1'b0;
+            unsound <= 1'b0;
             header_known <= 1'b0;
         end else if (s_axis_tvalid) begin
             first <= s_axis_tlast;
@@ -162,6 +209,7 @@ module mold_align (
                 active <= 1'b0;
                 finished <= 1'b0;
                 dropping <= 1'b0;
+                unsound <= 1'b0;
                 header_known <= 1'b0;
             end else begin
                 if (header_ends)
@@ -170,31 +218,36 @@ module mold_align (
                     header_known <= 1'b1;
                 if (finishes)
                     finished <= 1'b1;
-                active <= (active && !message_ends) || begins;
-                if (bad_here) begin
+                active <= !gone && !bad_here && ((active && !message_ends) || begins);
+                unsound <= begins && unsound_here;
+                if (bad_here || unsound)
                     dropping <= 1'b1;
-                    active <= 1'b0;
-                end
             end
         end
     end
 
     always @(posedge clk) if (s_axis_tvalid) begin
         last_beat <= s_axis_tdata;
+        last_zero <= s_axis_tdata == 64'd0;
+        last_zero4 <= s_axis_tdata[63:32] == 32'd0;
         if (first) begin
             late_start <= !s_axis_tkeep[2];
             beat <= 2'd1;
             next_length <= s_axis_tkeep[2] ? 7'd15 : 7'd19; // header: like a message of 20 bytes
+            length_at <= 8'h00;
+            end_at <= 8'h00;
             sent <= 16'd0;
         end else begin
             if (beat != 2'd3)
                 beat <= beat + 2'd1;
-            next_length <= length_here ? jump[7*length_lane+:7] : next_length - 7'd8;
+            next_length <= length_here ? jump_to : next_length - 7'd8;
+            length_at <= length_here ? length_at_new : length_nearer;
+            end_at <= length_here ? end_new : end_nearer;
         end
         if (begins) begin
-            offset <= {1'b0, length_lane} + 4'd1;
+            offset <= next_length[3:0] + 4'd1;
             index <= 3'd0;
-            length <= low[8*length_lane+:6];
+            length <= length_new;
         end else
             index <= index + 3'd1;
         if (header_ends) begin
@@ -204,7 +257,7 @@ module mold_align (
             left <= left - 16'd1;
             left_one <= left == 16'd2;
         end
-        if (knows) begin
+        if (header_ends) begin
             seq <= seq_here;
             packet_seq <= seq_here;
             count <= count_here;
@@ -212,7 +265,7 @@ module mold_align (
             seq <= seq + 64'd1;
             sent <= sent + 16'd1;
         end
-        if (bad_here)
+        if (!dropping)
             drop_reason <= reason_here;
         // Session: bytes 0..9, from lane 2 or lane 6 of the first beat.
         if (first)
@@ -240,7 +293,7 @@ module mold_align (
     reg         out_known;
     reg [15:0]  out_count;
     wire        refused;  // of the packet that ends here
-    assign refused = s_axis_tuser || dropping || bad_here || first || !(finished || finishes);
+    assign refused = s_axis_tuser || gone || bad_here || first || !(finished || finishes);
 
     wire [127:0] window;
     assign window = {s_axis_tdata, last_beat};
@@ -251,7 +304,7 @@ module mold_align (
             out_header <= 1'b0;
             out_end <= 1'b0;
         end else begin
-            out_valid <= s_axis_tvalid && active && !dropping && s_axis_tkeep[0] && (!ends || message_ends);
+            out_valid <= s_axis_tvalid && active && !gone && s_axis_tkeep[0] && (!ends || message_ends);
             out_header <= s_axis_tvalid && knows;
             out_end <= s_axis_tvalid && s_axis_tlast;
         end
@@ -268,8 +321,10 @@ module mold_align (
             out_reason <= s_axis_reason;
         else if (dropping)
             out_reason <= drop_reason;
-        else if (bad_here)
+        else if (bad_here || unsound)
             out_reason <= reason_here;
+        else if (begins && unsound_here)
+            out_reason <= BAD_LENGTH;
         else
             out_reason <= TRUNCATED;
         out_known <= !first && (header_known || knows);
@@ -321,7 +376,14 @@ module mold_align (
         assert(!(first && (in_header || active || finished || dropping || header_known)));
         assert(!(active && (finished || dropping)));
         assert(first || in_header || header_known || dropping);
-        if (active) begin
+        assert(!unsound || active || dropping);
+        assert(first || (last_zero == (last_beat == 64'd0) && last_zero4 == (last_beat[63:32] == 32'd0)));
+        if (!f_partial && !gone && (in_header || (header_known && !finished))) begin
+            assert(length_at == (next_length < 7'd8 ? 8'h01 << next_length : 8'h00));
+            assert(end_at == (next_length >= 7'd2 && next_length < 7'd10 ? 8'h01 << (next_length - 7'd2) : 8'h00)
+                   || !(in_header || active));
+        end
+        if (active && !unsound) begin
             assert(offset >= 4'd1 && offset <= 4'd8);
             assert(length >= 6'd12 && length <= 6'd63);
             // A chunk never runs past its message: the lanes add up to the length at every beat.
@@ -329,7 +391,7 @@ module mold_align (
             assert(next_length >= 7'd6 - (index == 3'd0 ? 7'd0 : 7'd4) && next_length <= 7'd64);
             assert(left != 16'd0);
         end
-        if (in_header && !dropping) begin
+        if (in_header && !gone) begin
             assert(beat >= 2'd1 && !finished && !header_known && sent == 16'd0);
             if (beat == 2'd1)
                 assert(next_length == (late_start ? 7'd19 : 7'd15));
@@ -338,7 +400,7 @@ module mold_align (
             if (beat == 2'd3)
                 assert(next_length == 7'd3 && late_start);
         end
-        if (header_known && !finished && !dropping) begin
+        if (header_known && !finished && !gone) begin
             assert(left_one == (left == 16'd1));
             assert(left != 16'd0);
             assert(seq - packet_seq == {48'd0, sent});
@@ -365,7 +427,7 @@ module mold_align (
     reg        f_told;
     reg [63:0] f_last_seq;
     always @(posedge clk) begin
-        if (rst || header_valid || (chunk_valid && chunk_last && end_valid))
+        if (rst || (s_axis_tvalid && header_ends) || header_valid || (chunk_valid && chunk_last && end_valid))
             f_told <= 1'b0;
         else if (chunk_valid && chunk_last)
             f_told <= 1'b1;
