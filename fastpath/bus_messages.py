@@ -101,8 +101,8 @@ class VenueState(Struct, kw_only=True):
     """Both halves of a venue."""
 
     name: str
-    feed: FeedState
-    orders: SessionState
+    feed: FeedState = msgspec.field(default_factory=FeedState)
+    orders: SessionState = msgspec.field(default_factory=SessionState)
 
 
 class State(Answer, kw_only=True):
@@ -278,6 +278,8 @@ class Order(Struct, kw_only=True):
     liquidity: str = ""
     tif: str = ""
     cancel_reason: str = ""
+    condition: str = ""
+    trigger_e4: int = 0
     symbol: str = ""
     client_order_id: str = ""
 
@@ -292,6 +294,20 @@ class Orders(Answer, kw_only=True):
     """A page of orders by rising order_id; `more`: ask again with `after` the last one's id."""
 
     orders: list[Order] = []
+    more: bool = False
+
+
+class Trigger(Struct, kw_only=True):
+    """An order that waits for its condition. `expire_ns`: when it stops waiting, 0 = good for the session."""
+
+    expire_ns: int = 0
+    order: Order
+
+
+class Triggers(Answer, kw_only=True):
+    """A page of armed orders, as `Orders`."""
+
+    triggers: list[Trigger] = []
     more: bool = False
 
 

@@ -112,13 +112,34 @@ class OrderFields(TypedDict):
     reason_text: NotRequired[str]
 
 
+class SentFields(OrderFields):
+    """What is sent, beside the order: `deadline_ns` (UTC) is when the engine must no longer carry it out."""
+
+    deadline_ns: NotRequired[int]
+
+
+class ConditionFields(OrderFields):
+    """An order that waits. `condition`: "bid_at_or_above", "bid_at_or_below", "ask_at_or_above" or "ask_at_or_below"
+    `trigger_e4`; `expire_ns` (UTC) ends the wait, 0 or absent = good for the session."""
+
+    condition: str
+    trigger_e4: int
+    expire_ns: NotRequired[int]
+
+
+class ArmFields(ConditionFields):
+    """See `SentFields`."""
+
+    deadline_ns: NotRequired[int]
+
+
 def preview(**order: Unpack[OrderFields]) -> Call[m.Reply]:
     """Every check of an order, with nothing reserved and nothing sent. Without order_type and tif: limit, day."""
     fields: dict[str, Any] = {"order_type": "limit", "tif": "day", **order}
     return Call("preview", m.Reply, fields)
 
 
-def submit(**order: Unpack[OrderFields]) -> Call[m.Reply]:
+def submit(**order: Unpack[SentFields]) -> Call[m.Reply]:
     """Send an order. The same client_order_id with the same content gets the first answer again."""
     fields: dict[str, Any] = {"order_type": "limit", "tif": "day", **order}
     return Call("submit", m.Reply, fields, write=True)
@@ -134,15 +155,42 @@ def replace(
     price_e4: int,
     max_quote_age_ms: int | None = None,
     reason_text: str | None = None,
+    deadline_ns: int | None = None,
     preview_only: bool = False,
 ) -> Call[m.Reply]:
-    """Replace an order; `quantity` is the total wanted, executed shares included. preview_only: only check it."""
+    """Replace an order; `quantity` is the total wanted, executed shares included. preview_only: only check it.
+
+    deadline_ns (UTC): when the engine must no longer carry it out; not with preview_only.
+    """
     fields = {
         "account": account, "agent": agent, "client_order_id": client_order_id,
         "new_client_order_id": new_client_order_id, "quantity": quantity, "price_e4": price_e4,
-        "max_quote_age_ms": max_quote_age_ms, "reason_text": reason_text,
+        "max_quote_age_ms": max_quote_age_ms, "reason_text": reason_text, "deadline_ns": deadline_ns,
     }  # fmt: skip
     return Call("preview_replace" if preview_only else "replace", m.Reply, fields, write=not preview_only)
+
+
+def preview_trigger(**order: Unpack[ConditionFields]) -> Call[m.Reply]:
+    """Every check of a triggered order, at the prices of the moment that it waits for."""
+    fields: dict[str, Any] = {"order_type": "limit", "tif": "day", **order}
+    return Call("preview_trigger", m.Reply, fields)
+
+
+def arm_trigger(**order: Unpack[ArmFields]) -> Call[m.Reply]:
+    """Let an order wait in the engine for its condition; it holds its reservation meanwhile. Idempotent as `submit`."""
+    fields: dict[str, Any] = {"order_type": "limit", "tif": "day", **order}
+    return Call("arm_trigger", m.Reply, fields, write=True)
+
+
+def disarm_trigger(*, account: str, agent: str, client_order_id: str, reason_text: str | None = None) -> Call[m.Reply]:
+    """Take an armed order back; refused (ORDER_NOT_LIVE) once it was sent: then `cancel` it."""
+    fields = {"account": account, "agent": agent, "client_order_id": client_order_id, "reason_text": reason_text}
+    return Call("disarm_trigger", m.Reply, fields, write=True)
+
+
+def triggers(account: str, *, symbol: str | None = None, limit: int = 500, after: int = 0) -> Call[m.Triggers]:
+    """Armed orders of the account, paged as `orders`."""
+    return Call("triggers", m.Triggers, {"account": account, "symbol": symbol, "max": limit, "after": after})
 
 
 def cancel(*, account: str, agent: str, client_order_id: str, reason_text: str | None = None) -> Call[m.Reply]:

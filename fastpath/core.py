@@ -257,6 +257,7 @@ class Command:
     expire_ns: int = 0
     trigger_e4: int = 0
     condition: int = 0
+    deadline_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,7 +327,7 @@ _ENGINE_NUMBERS = (
 
 _COMMAND_NUMBERS = (
     "order_id", "quantity", "price_e4", "max_quote_age_ms", "account", "agent", "venue", "expire_ns", "trigger_e4",
-    "condition",
+    "condition", "deadline_ns",
 )  # fmt: skip
 
 

@@ -218,6 +218,7 @@ class Reason(IntEnum):
     TIMEOUT = 32794  # no answer in time; the outcome is unknown
     LOT = 32795  # not a multiple of the lot size
     UNKNOWN_SYMBOL_YET = 32796  # the venue has not announced this symbol
+    DEADLINE_PASSED = 32797  # reached the engine after its deadline; nothing was sent
 
 
 class Error(IntEnum):
@@ -257,9 +258,9 @@ EVENT_DTYPE = np.dtype(
 #: Execution event: 192 bytes, little-endian.
 EXEC_DTYPE = np.dtype(
     {
-        "names": ['seq', 'time_ns', 'venue_ns', 'order_id', 'parent_id', 'match_number', 'exchange_ref', 'cum_notional_e4', 'position', 'open_cost_e4', 'realised_e4', 'price_e4', 'quantity', 'last_price_e4', 'last_shares', 'cum_shares', 'leaves', 'urn', 'soup_seq', 'account', 'agent', 'symbol_id', 'reason', 'venue', 'kind', 'side', 'state', 'flags', 'liquidity', 'tif', 'cancel_reason', 'reserved', 'symbol', 'client_order_id'],
-        "formats": ['<u8', '<u8', '<u8', '<u8', '<u8', '<u8', '<u8', '<u8', '<i8', '<i8', '<i8', '<u4', '<u4', '<u4', '<u4', '<u4', '<u4', '<u4', '<u4', '<u2', '<u2', '<u2', '<u2', 'u1', 'u1', 'S1', 'u1', '<u2', 'S1', 'S1', 'S1', 'V7', 'S8', 'S40'],
-        "offsets": [0, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 88, 92, 96, 100, 104, 108, 112, 116, 120, 122, 124, 126, 128, 129, 130, 131, 132, 134, 135, 136, 137, 144, 152],
+        "names": ['seq', 'time_ns', 'venue_ns', 'order_id', 'parent_id', 'match_number', 'exchange_ref', 'cum_notional_e4', 'position', 'open_cost_e4', 'realised_e4', 'price_e4', 'quantity', 'last_price_e4', 'last_shares', 'cum_shares', 'leaves', 'urn', 'soup_seq', 'account', 'agent', 'symbol_id', 'reason', 'venue', 'kind', 'side', 'state', 'flags', 'liquidity', 'tif', 'cancel_reason', 'condition', 'reserved', 'trigger_e4', 'symbol', 'client_order_id'],
+        "formats": ['<u8', '<u8', '<u8', '<u8', '<u8', '<u8', '<u8', '<u8', '<i8', '<i8', '<i8', '<u4', '<u4', '<u4', '<u4', '<u4', '<u4', '<u4', '<u4', '<u2', '<u2', '<u2', '<u2', 'u1', 'u1', 'S1', 'u1', '<u2', 'S1', 'S1', 'S1', 'u1', 'V2', '<u4', 'S8', 'S40'],
+        "offsets": [0, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 88, 92, 96, 100, 104, 108, 112, 116, 120, 122, 124, 126, 128, 129, 130, 131, 132, 134, 135, 136, 137, 138, 140, 144, 152],
         "itemsize": 192,
     }
 )
@@ -358,4 +359,5 @@ REASON_TEXT: dict[int, str] = {
     32794: 'no answer in time; the outcome is unknown',
     32795: 'not a multiple of the lot size',
     32796: 'the venue has not announced this symbol',
+    32797: 'reached the engine after its deadline; nothing was sent',
 }

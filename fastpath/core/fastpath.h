@@ -150,6 +150,7 @@ struct fp_command {
     uint32_t trigger_e4;      /* arm only: price that the condition compares with */
     uint8_t condition;        /* arm only: enum fp_trigger_condition */
     uint8_t reserved1[3];
+    uint64_t deadline_ns;     /* submit, replace, arm: UTC; reached later it is refused, DEADLINE_PASSED. 0 = none */
 };
 
 struct fp_check {

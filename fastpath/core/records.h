@@ -205,6 +205,7 @@ enum fp_reason {
     FP_RC_TIMEOUT = 32794, /* no answer in time; the outcome is unknown */
     FP_RC_LOT = 32795, /* not a multiple of the lot size */
     FP_RC_UNKNOWN_SYMBOL_YET = 32796, /* the venue has not announced this symbol */
+    FP_RC_DEADLINE_PASSED = 32797, /* reached the engine after its deadline; nothing was sent */
 };
 
 /* What C functions return when they fail: the negative of these. */
@@ -256,7 +257,7 @@ struct fp_exec {
     uint64_t venue_ns;           /* 16: the venue's own time of the step, UTC ns; 0 for local steps */
     uint64_t order_id;           /* 24: engine order id: epoch(16) | counter(48) */
     uint64_t parent_id;          /* 32: order id that this one replaces, 0 if none */
-    uint64_t match_number;       /* 40: fills and broken trades, else 0 */
+    uint64_t match_number;       /* 40: fills and broken trades; of kind TRIGGER_ARMED when it expires, UTC ns (0: not by itself); else 0 */
     uint64_t exchange_ref;       /* 48: venue order reference (the ITCH reference of a displayed order), 0 until accepted */
     uint64_t cum_notional_e4;    /* 56: sum of price x shares over the order's fills, 1/10000 dollar */
     int64_t position;            /* 64: account's signed shares in the symbol, all venues */
@@ -282,7 +283,9 @@ struct fp_exec {
     char liquidity;              /* 134: OUCH liquidity flag of a fill, else 0 */
     char tif;                    /* 135: OUCH time in force: 0 day, 3 IOC */
     char cancel_reason;          /* 136: OUCH cancel reason, else 0 */
-    uint8_t reserved[7];         /* 137: zero */
+    uint8_t condition;           /* 137: of an order that was armed: 1 bid at or above, 2 bid at or below, 3 ask at or above, 4 ask at or below; else 0 */
+    uint8_t reserved[2];         /* 138: zero */
+    uint32_t trigger_e4;         /* 140: price that the condition compares with, 0 without one */
     char symbol[8];              /* 144: left-justified, space padded */
     char client_order_id[40];    /* 152: the client's id, zero padded, at most 36 characters */
 };
@@ -351,7 +354,9 @@ _Static_assert(offsetof(struct fp_exec, flags) == 132, "fp_exec.flags");
 _Static_assert(offsetof(struct fp_exec, liquidity) == 134, "fp_exec.liquidity");
 _Static_assert(offsetof(struct fp_exec, tif) == 135, "fp_exec.tif");
 _Static_assert(offsetof(struct fp_exec, cancel_reason) == 136, "fp_exec.cancel_reason");
-_Static_assert(offsetof(struct fp_exec, reserved) == 137, "fp_exec.reserved");
+_Static_assert(offsetof(struct fp_exec, condition) == 137, "fp_exec.condition");
+_Static_assert(offsetof(struct fp_exec, reserved) == 138, "fp_exec.reserved");
+_Static_assert(offsetof(struct fp_exec, trigger_e4) == 140, "fp_exec.trigger_e4");
 _Static_assert(offsetof(struct fp_exec, symbol) == 144, "fp_exec.symbol");
 _Static_assert(offsetof(struct fp_exec, client_order_id) == 152, "fp_exec.client_order_id");
 _Static_assert(sizeof(struct fp_bus_header) == 40, "fp_bus_header");

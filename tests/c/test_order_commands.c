@@ -491,6 +491,108 @@ static void armed_orders_end_unfired(void) {
     rig_end(&r);
 }
 
+/* The timer is late because the whole process stood still: what is over does not fire. */
+static void nothing_fires_after_its_time(void) {
+    rig_start(&r);
+    struct fp_command c = arm("e", 'B', FP_WHEN_ASK_AT_OR_BELOW, 1490000, 1490000);
+    c.expire_ns = r.now + 1000000000u;
+    CHECK_EQ(rig_do(&r, &c), 0);
+    CHECK_EQ(rig_last(&r, FP_EX_TRIGGER_ARMED).match_number, c.expire_ns);
+    CHECK_EQ(rig_get(&r, "e").condition, FP_WHEN_ASK_AT_OR_BELOW);
+    CHECK_EQ(rig_get(&r, "e").trigger_e4, 1490000);
+    r.now = c.expire_ns;
+    bbo(1489900, 1490000, 0);
+    CHECK_EQ(rig_get(&r, "e").state, FP_OS_EXPIRED);
+    CHECK_EQ(rig_get(&r, "e").reason, 0);
+    CHECK_EQ(rig_position(&r).open_buy_shares, 0);
+    c = arm("past", 'B', FP_WHEN_ASK_AT_OR_BELOW, 1400000, 1400000);
+    c.expire_ns = r.now;
+    CHECK_EQ(rig_do(&r, &c), FP_RC_DEADLINE_PASSED);
+    uint64_t hash = fp_oms_state_hash(r.oms);
+    CHECK_EQ(rig_restart(&r, r.entry_count), 0);
+    CHECK(fp_oms_state_hash(r.oms) == hash);
+    rig_end(&r);
+}
+
+static void looked_at_again_after_a_silence(void) {
+    rig_start(&r);
+    static const char *const ids[] = {"a", "b", "c", "d"};
+    static const uint32_t triggers[] = {1480000, 1490000, 1470000, 1491000};
+    for (int i = 0; i < 4; i++) {
+        struct fp_command c = arm(ids[i], 'B', FP_WHEN_ASK_AT_OR_BELOW, triggers[i], triggers[i]);
+        CHECK_EQ(rig_do(&r, &c), 0);
+    }
+    CHECK_EQ(fp_oms_look_again(r.oms, 0, r.now), 0);
+    r.quotes[0][0].bid_e4 = 1489900;
+    r.quotes[0][0].ask_e4 = r.quotes[0][0].last_price_e4 = 1490000;
+    CHECK_EQ(fp_oms_look_again(r.oms, 1, r.now), 0);
+    CHECK_EQ(fp_oms_look_again(r.oms, 0, r.now), 2);
+    CHECK_EQ(rig_get(&r, "b").state, FP_OS_SENT);
+    CHECK_EQ(rig_get(&r, "d").state, FP_OS_SENT);
+    CHECK_EQ(rig_get(&r, "a").state, FP_OS_ARMED);
+    CHECK_EQ(r.oms->armed_count, 2);
+    CHECK_EQ(fp_oms_look_again(r.oms, 0, r.now), 0);
+    CHECK_EQ(fp_oms_validate(r.oms), 0);
+    rig_end(&r);
+}
+
+static void the_condition_is_content(void) {
+    rig_start(&r);
+    struct fp_command c = arm("t", 'B', FP_WHEN_ASK_AT_OR_BELOW, 1490000, 1490000), other = c;
+    CHECK_EQ(rig_do(&r, &c), 0);
+    other.condition = FP_WHEN_BID_AT_OR_BELOW;
+    CHECK_EQ(rig_do(&r, &other), FP_RC_IDEMPOTENCY_CONFLICT);
+    other = c, other.trigger_e4++;
+    CHECK_EQ(rig_do(&r, &other), FP_RC_IDEMPOTENCY_CONFLICT);
+    other = c, other.expire_ns = r.now + 1000000000u;
+    CHECK_EQ(rig_do(&r, &other), FP_RC_IDEMPOTENCY_CONFLICT);
+    other = c, other.kind = FP_CMD_SUBMIT;
+    CHECK_EQ(rig_do(&r, &other), FP_RC_IDEMPOTENCY_CONFLICT);
+    CHECK_EQ(rig_restart(&r, r.entry_count), 0);
+    rig_connect(&r, 0);
+    CHECK_EQ(rig_do(&r, &c), 0);
+    CHECK_EQ(r.reply.outcome, FP_OUT_REPLAYED);
+    bbo(1489900, 1490000, 1);
+    CHECK_EQ(rig_do(&r, &c), 0); /* fired since: the order as it is now */
+    CHECK_EQ(r.reply.outcome, FP_OUT_REPLAYED);
+    CHECK_EQ(r.reply.order.state, FP_OS_SENT);
+    rig_end(&r);
+}
+
+/* ---- deadlines ---- */
+
+static void too_late_is_refused_and_the_id_stays_free(void) {
+    rig_start(&r);
+    struct fp_command c = rig_order(&r, "late", 'B', 100, 1490000);
+    c.deadline_ns = r.now;
+    CHECK_EQ(rig_do(&r, &c), FP_RC_DEADLINE_PASSED);
+    CHECK_EQ(rig_last(&r, FP_EX_DENIED).reason, FP_RC_DEADLINE_PASSED);
+    rig_pump(&r);
+    CHECK_EQ(r.venues[0]->enters_seen, 0);
+    c.deadline_ns = r.now + 1000000000u;
+    CHECK_EQ(rig_do(&r, &c), 0);
+    rig_pump(&r);
+    CHECK_EQ(r.venues[0]->enters_seen, 1);
+    c.deadline_ns = 1; /* a repeat of what is there is told, however late */
+    CHECK_EQ(rig_do(&r, &c), 0);
+    CHECK_EQ(r.reply.outcome, FP_OUT_REPLAYED);
+    struct fp_command move = c;
+    move.kind = FP_CMD_REPLACE;
+    memcpy(move.new_client_order_id, "moved", 6);
+    move.quantity = 50;
+    CHECK_EQ(rig_do(&r, &move), FP_RC_DEADLINE_PASSED);
+    CHECK_EQ(rig_get(&r, "late").state, FP_OS_LIVE);
+    struct fp_command wait = arm("wait", 'B', FP_WHEN_ASK_AT_OR_BELOW, 1400000, 1400000);
+    wait.deadline_ns = r.now;
+    CHECK_EQ(rig_do(&r, &wait), FP_RC_DEADLINE_PASSED);
+    move.kind = FP_CMD_CANCEL; /* a cancel is never too late */
+    CHECK_EQ(rig_do(&r, &move), 0);
+    uint64_t hash = fp_oms_state_hash(r.oms);
+    CHECK_EQ(rig_restart(&r, r.entry_count), 0);
+    CHECK(fp_oms_state_hash(r.oms) == hash);
+    rig_end(&r);
+}
+
 static void risk_looks_again_when_it_fires(void) {
     rig_begin(&r);
     r.config.accounts[0].limits.max_position = 250;
@@ -551,6 +653,10 @@ int main(void) {
     RUN(numbers_used_up);
     RUN(conditions);
     RUN(armed_orders_end_unfired);
+    RUN(nothing_fires_after_its_time);
+    RUN(looked_at_again_after_a_silence);
+    RUN(the_condition_is_content);
+    RUN(too_late_is_refused_and_the_id_stays_free);
     RUN(risk_looks_again_when_it_fires);
     return check_done();
 }

@@ -14,6 +14,11 @@ const char *fp_agent_name(const struct fp_engine_config *config, unsigned agent)
     return agent < config->agent_count ? config->agents[agent].name : "";
 }
 
+const char *fp_condition_name(uint8_t condition) {
+    static const char *const names[] = {"", "bid_at_or_above", "bid_at_or_below", "ask_at_or_above", "ask_at_or_below"};
+    return condition < sizeof names / sizeof names[0] ? names[condition] : "";
+}
+
 /* ---- envelope ---- */
 
 void fp_answer_begin(struct fp_mp_writer *w, const struct fp_answer_context *context, uint64_t id, int ok, uint16_t reason, const char *error, uint32_t pairs) {
@@ -38,7 +43,7 @@ static void put_char(struct fp_mp_writer *w, const char *key, char value) {
 }
 
 void fp_answer_order(struct fp_mp_writer *w, const struct fp_answer_context *context, const struct fp_exec *o) {
-    fp_mp_map(w, 33);
+    fp_mp_map(w, 35);
     fp_mp_key_u64(w, "seq", o->seq);
     fp_mp_key_u64(w, "time_ns", o->time_ns);
     fp_mp_key_u64(w, "venue_ns", o->venue_ns);
@@ -70,6 +75,8 @@ void fp_answer_order(struct fp_mp_writer *w, const struct fp_answer_context *con
     put_char(w, "liquidity", o->liquidity);
     fp_mp_key_str(w, "tif", o->tif == '3' ? "ioc" : o->tif == '0' ? "day" : "");
     put_char(w, "cancel_reason", o->cancel_reason);
+    fp_mp_key_str(w, "condition", fp_condition_name(o->condition));
+    fp_mp_key_u64(w, "trigger_e4", o->trigger_e4);
     fp_mp_key_padded(w, "symbol", o->symbol, sizeof o->symbol);
     fp_mp_key_padded(w, "client_order_id", o->client_order_id, sizeof o->client_order_id);
 }

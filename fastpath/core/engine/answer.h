@@ -55,5 +55,7 @@ void fp_answer_stats(struct fp_mp_writer *writer, const struct fp_answer_context
 const char *fp_venue_name(const struct fp_engine_config *config, unsigned venue);
 const char *fp_account_name(const struct fp_engine_config *config, unsigned account);
 const char *fp_agent_name(const struct fp_engine_config *config, unsigned agent);
+/* The bus's word for an enum fp_trigger_condition, "" for none. */
+const char *fp_condition_name(uint8_t condition);
 
 #endif

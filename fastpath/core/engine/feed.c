@@ -62,6 +62,15 @@ static int is_gone(const struct fp_feed *feed, uint64_t ref) {
     return fp_book_order(feed->book, ref, &locate, &side, &price_e4, &shares) != 0;
 }
 
+/* The loop's clock was read before the packet came; what the packet brings about did not happen before it. */
+static uint64_t trigger_ns(const struct fp_feed *feed, uint64_t rx_ns) {
+    return rx_ns > feed->out->now_ns ? rx_ns : feed->out->now_ns;
+}
+
+static void look_again(struct fp_feed *feed) {
+    if (feed->oms && fp_oms_look_again(feed->oms, feed->venue, feed->out->now_ns) > 0) feed->fired(feed->context, feed->venue);
+}
+
 static uint64_t apply(struct fp_feed *feed, const struct fp_mold_message *message) {
     static const uint16_t line_flags[FP_LINES] = {0, FP_EF_LINE_B, FP_EF_RECOVERED};
     struct fp_event events[FP_BOOK_MAX_EVENTS];
@@ -85,9 +94,9 @@ static uint64_t apply(struct fp_feed *feed, const struct fp_mold_message *messag
     }
     for (int i = 0; i < count; i++) put(feed, &events[i]);
     const struct fp_event *last = &events[count - 1];
-    if (feed->oms && last->flags & FP_EF_BBO_CHANGED) {
+    if (feed->oms && last->flags & FP_EF_BBO_CHANGED && !feed->gap_open) { /* what fills a gap is the past: look_again decides on its end */
         const struct fp_instrument *instrument = fp_book_instrument(feed->book, last->locate);
-        if (fp_oms_on_bbo(feed->oms, feed->venue, instrument->symbol, last->bid_e4, last->ask_e4, feed->out->now_ns) > 0) feed->fired(feed->context, feed->venue);
+        if (fp_oms_on_bbo(feed->oms, feed->venue, instrument->symbol, last->bid_e4, last->ask_e4, trigger_ns(feed, message->rx_ns)) > 0) feed->fired(feed->context, feed->venue);
     }
     return (uint64_t)count;
 }
@@ -103,12 +112,14 @@ static void notice(struct fp_feed *feed, const struct fp_mold_notice *n) {
         feed->gap_open = 0;
         if (!feed->lost) fp_book_set_stale(feed->book, 0, 0);
         put_own(feed, FP_EV_GAP_FILLED, n->sequence, n->count, 0, 0);
+        look_again(feed);
         break;
     case FP_MOLD_GAP_LOST: /* orders may be missing from the books for good: they stay stale */
         feed->gap_open = 0;
         feed->lost = 1;
         fp_book_set_stale(feed->book, 0, 1);
         put_own(feed, FP_EV_GAP_LOST, n->sequence, n->count, 0, 0);
+        look_again(feed); /* with a book that nothing is decided on: what it would fire ends, and is told */
         break;
     case FP_MOLD_SESSION_START:
         if (feed->started) fp_book_clear(feed->book);

@@ -237,7 +237,8 @@ static void answer_replay(const struct fp_asking *a) {
 
 /* ---- orders, limits, state ---- */
 
-static void answer_orders(const struct fp_asking *a) {
+/* A page of an account's orders, or of those that wait for their trigger. */
+static void answer_orders(const struct fp_asking *a, int armed) {
     const struct fp_request *r = a->request;
     unsigned account = fp_find_account(a->bus->config, r->account);
     if (account == 0xffff) return fp_asking_refuse(a, FP_RC_UNKNOWN_ACCOUNT, "no such account");
@@ -248,17 +249,22 @@ static void answer_orders(const struct fp_asking *a) {
     int more = 0;
     fp_pad_symbol(r->symbol, symbol);
     begin(a, 2);
-    fp_mp_str(a->writer, "orders");
+    fp_mp_str(a->writer, armed ? "triggers" : "orders");
     size_t place = fp_mp_array_begin(a->writer);
     for (; i < mirror->order_count; i++) {
         const struct fp_exec *order = &mirror->orders[i];
-        if (r->open && !fp_exec_is_open(order)) continue;
+        if (armed ? order->state != FP_OS_ARMED : r->open && !fp_exec_is_open(order)) continue;
         if (r->symbol[0] && memcmp(order->symbol, symbol, 8) != 0) continue;
         if (written == r->max) {
             more = 1;
             break;
         }
         written++;
+        if (armed) { /* the newest record of an armed order is the one of its arming */
+            fp_mp_map(a->writer, 2);
+            fp_mp_key_u64(a->writer, "expire_ns", order->match_number);
+            fp_mp_str(a->writer, "order");
+        }
         fp_answer_order(a->writer, &a->bus->answers, order);
     }
     fp_mp_array_end(a->writer, place, written);
@@ -352,7 +358,8 @@ int fp_question_answer(const struct fp_asking *a) {
     case FP_OP_TRADES: answer_trades(a); return 1;
     case FP_OP_SNAPSHOT: answer_snapshot(a); return 1;
     case FP_OP_REPLAY: answer_replay(a); return 1;
-    case FP_OP_ORDERS: answer_orders(a); return 1;
+    case FP_OP_ORDERS: answer_orders(a, 0); return 1;
+    case FP_OP_TRIGGERS: answer_orders(a, 1); return 1;
     case FP_OP_POSITIONS: answer_positions(a); return 1;
     case FP_OP_LIMITS: answer_limits(a); return 1;
     case FP_OP_STATS: answer_stats(a); return 1;

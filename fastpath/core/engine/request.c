@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BIT(key) (1u << FP_KEY_##key)
+#define BIT(key) ((uint64_t)1 << FP_KEY_##key)
 #define FIELD(member) offsetof(struct fp_request, member), sizeof((struct fp_request *)0)->member
 
 enum kind { TEXT, NUMBER, FLAG };
@@ -46,15 +46,20 @@ static const struct key {
     [FP_KEY_SCOPE] = {"scope", FIELD(scope), 0, FP_RC_MALFORMED, TEXT},
     [FP_KEY_TARGET] = {"target", FIELD(target), 0, FP_RC_MALFORMED, TEXT},
     [FP_KEY_OPERATOR] = {"operator", FIELD(operator_name), 0, FP_RC_MALFORMED, TEXT},
+    [FP_KEY_DEADLINE_NS] = {"deadline_ns", FIELD(deadline_ns), UINT64_MAX, FP_RC_MALFORMED, NUMBER},
+    [FP_KEY_CONDITION] = {"condition", FIELD(condition), 0, FP_RC_MALFORMED, TEXT},
+    [FP_KEY_TRIGGER_E4] = {"trigger_e4", FIELD(trigger_e4), UINT32_MAX, FP_RC_PRICE, NUMBER},
+    [FP_KEY_EXPIRE_NS] = {"expire_ns", FIELD(expire_ns), UINT64_MAX, FP_RC_MALFORMED, NUMBER},
 };
 
 #define ORDER_KEYS (BIT(ACCOUNT) | BIT(AGENT) | BIT(VENUE) | BIT(SYMBOL) | BIT(SIDE) | BIT(QUANTITY) | BIT(ORDER_TYPE) | BIT(PRICE_E4) | BIT(TIF) | BIT(CLIENT_ORDER_ID))
 #define REPLACE_KEYS (BIT(ACCOUNT) | BIT(AGENT) | BIT(CLIENT_ORDER_ID) | BIT(NEW_CLIENT_ORDER_ID) | BIT(QUANTITY) | BIT(PRICE_E4))
+#define TRIGGER_KEYS (ORDER_KEYS | BIT(CONDITION) | BIT(TRIGGER_E4))
 #define MAY_SAY (BIT(MAX_QUOTE_AGE_MS) | BIT(REASON_TEXT))
 
 static const struct operation {
     const char *name;
-    uint32_t needs, takes; /* beside v, id and op */
+    uint64_t needs, takes; /* beside v, id and op */
 } operations[FP_OP_COUNT] = {
     [FP_OP_NONE] = {"", 0, 0},
     [FP_OP_HELLO] = {"hello", 0, 0},
@@ -70,14 +75,18 @@ static const struct operation {
     [FP_OP_POSITIONS] = {"positions", BIT(ACCOUNT), 0},
     [FP_OP_LIMITS] = {"limits", BIT(ACCOUNT), BIT(AGENT)},
     [FP_OP_PREVIEW] = {"preview", ORDER_KEYS, MAY_SAY},
-    [FP_OP_SUBMIT] = {"submit", ORDER_KEYS, MAY_SAY},
+    [FP_OP_SUBMIT] = {"submit", ORDER_KEYS, MAY_SAY | BIT(DEADLINE_NS)},
     [FP_OP_PREVIEW_REPLACE] = {"preview_replace", REPLACE_KEYS, MAY_SAY},
-    [FP_OP_REPLACE] = {"replace", REPLACE_KEYS, MAY_SAY},
+    [FP_OP_REPLACE] = {"replace", REPLACE_KEYS, MAY_SAY | BIT(DEADLINE_NS)},
     [FP_OP_CANCEL] = {"cancel", BIT(ACCOUNT) | BIT(AGENT) | BIT(CLIENT_ORDER_ID), BIT(REASON_TEXT)},
     [FP_OP_CANCEL_ALL] = {"cancel_all", BIT(ACCOUNT) | BIT(AGENT), BIT(SYMBOL) | BIT(VENUE) | BIT(SIDE) | BIT(REASON_TEXT)},
     [FP_OP_KILL] = {"kill", BIT(AGENT) | BIT(SCOPE) | BIT(REASON_TEXT), BIT(TARGET)},
     [FP_OP_RELEASE] = {"release", BIT(OPERATOR) | BIT(SCOPE) | BIT(REASON_TEXT), BIT(TARGET)},
     [FP_OP_STATS] = {"stats", 0, 0},
+    [FP_OP_PREVIEW_TRIGGER] = {"preview_trigger", TRIGGER_KEYS, MAY_SAY | BIT(EXPIRE_NS)},
+    [FP_OP_ARM_TRIGGER] = {"arm_trigger", TRIGGER_KEYS, MAY_SAY | BIT(EXPIRE_NS) | BIT(DEADLINE_NS)},
+    [FP_OP_DISARM_TRIGGER] = {"disarm_trigger", BIT(ACCOUNT) | BIT(AGENT) | BIT(CLIENT_ORDER_ID), BIT(REASON_TEXT)},
+    [FP_OP_TRIGGERS] = {"triggers", BIT(ACCOUNT) | BIT(MAX), BIT(SYMBOL) | BIT(AFTER)},
 };
 
 const char *fp_op_name(enum fp_op op) {
@@ -174,7 +183,7 @@ int fp_request_parse(const uint8_t *bytes, size_t length, struct fp_request *out
         } else if (out->present >> number & 1) {
             first_refusal = refuse(out, FP_RC_MALFORMED, "key given twice:", keys[number].name, strlen(keys[number].name));
         } else if ((first_refusal = set_value(out, number, &value)) == 0) {
-            out->present |= 1u << number;
+            out->present |= (uint64_t)1 << number;
         }
     }
     return first_refusal ? first_refusal : check_operation(out);

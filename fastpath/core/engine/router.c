@@ -36,6 +36,9 @@ static uint8_t command_kind(uint8_t op) {
     case FP_OP_CANCEL_ALL: return FP_CMD_CANCEL_ALL;
     case FP_OP_KILL: return FP_CMD_KILL;
     case FP_OP_RELEASE: return FP_CMD_RELEASE;
+    case FP_OP_PREVIEW_TRIGGER: return FP_CMD_PREVIEW_TRIGGER;
+    case FP_OP_ARM_TRIGGER: return FP_CMD_ARM;
+    case FP_OP_DISARM_TRIGGER: return FP_CMD_DISARM;
     default: return 0;
     }
 }
@@ -50,6 +53,13 @@ static int fill_order(const struct fp_asking *a, struct fp_command *c) {
     else if (strcmp(r->tif, "ioc") == 0) c->tif = '3';
     else return fp_asking_refuse(a, FP_RC_TIF, "tif must be day or ioc"), -1;
     return 0;
+}
+
+static int fill_condition(const struct fp_asking *a, struct fp_command *c) {
+    for (uint8_t condition = FP_WHEN_BID_AT_OR_ABOVE; condition <= FP_WHEN_ASK_AT_OR_BELOW; condition++)
+        if (strcmp(a->request->condition, fp_condition_name(condition)) == 0) c->condition = condition;
+    if (!c->condition) return fp_asking_refuse(a, FP_RC_MALFORMED, "condition must be bid_at_or_above, bid_at_or_below, ask_at_or_above or ask_at_or_below"), -1;
+    return fill_order(a, c);
 }
 
 /* Whom a kill switch is for. Without a target it is the agent's own account, or the agent itself. */
@@ -84,7 +94,8 @@ static int fill_command(const struct fp_asking *a, struct fp_command *c) {
     const struct fp_request *r = a->request;
     *c = (struct fp_command){.received_ns = fp_clock_utc_ns(), .quantity = (uint32_t)r->quantity, .price_e4 = (uint32_t)r->price_e4, .max_quote_age_ms = (uint32_t)r->max_quote_age_ms,
                              .account = (uint16_t)fp_find_account(a->bus->config, r->account), .agent = (uint16_t)fp_find_agent(a->bus->config, r->agent), .kind = command_kind(r->op),
-                             .venue = (uint8_t)fp_find_venue(a->bus->config, r->venue), .side = r->side[0], .lane = FP_LANE_BUS};
+                             .venue = (uint8_t)fp_find_venue(a->bus->config, r->venue), .side = r->side[0], .lane = FP_LANE_BUS,
+                             .deadline_ns = r->deadline_ns, .trigger_e4 = (uint32_t)r->trigger_e4, .expire_ns = r->expire_ns};
     memcpy(c->client_order_id, r->client_order_id, sizeof r->client_order_id);
     memcpy(c->new_client_order_id, r->new_client_order_id, sizeof r->new_client_order_id);
     memcpy(c->reason_text, r->reason_text, sizeof r->reason_text);
@@ -93,6 +104,8 @@ static int fill_command(const struct fp_asking *a, struct fp_command *c) {
     case FP_OP_ORDER: return c->account == 0xffff ? fp_asking_refuse(a, FP_RC_UNKNOWN_ACCOUNT, "no such account"), -1 : 0;
     case FP_OP_PREVIEW:
     case FP_OP_SUBMIT: return fill_order(a, c);
+    case FP_OP_PREVIEW_TRIGGER:
+    case FP_OP_ARM_TRIGGER: return fill_condition(a, c);
     case FP_OP_CANCEL_ALL:
         /* A misspelt narrowing must not widen to everything. */
         if (fp_request_has(r, FP_KEY_VENUE) && c->venue == 0xff) return fp_asking_refuse(a, FP_RC_UNKNOWN_VENUE, "no such venue"), -1;

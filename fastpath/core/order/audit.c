@@ -84,7 +84,7 @@ static uint64_t hash_order(const struct fp_order *o) {
     h = fold_bytes(h, o->symbol, 8);
     const uint64_t numbers[] = {o->account, o->agent, o->venue, o->state, (uint8_t)o->side, (uint8_t)o->tif, o->price_e4, o->quantity, o->executed, o->broken,
                                 o->leaves, o->cum_notional_e4, o->exchange_ref, o->reason, o->reserved_shares, o->reserved_value_e4,
-                                o->flags & (unsigned)~(FP_XF_IN_DOUBT | FP_XF_RECOVERED)};
+                                o->condition, o->trigger_e4, o->expire_ns, o->flags & (unsigned)~(FP_XF_IN_DOUBT | FP_XF_RECOVERED)};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         h = fold_number(h, numbers[i]);
     return h;

@@ -15,6 +15,8 @@
 #define FP_JOURNAL_BODY_H
 #include "../fastpath.h"
 
+_Static_assert(sizeof(struct fp_command) == 256, "COMMAND records hold it as it is");
+
 struct fp_jr_start {
     uint32_t format;       /* 1 */
     uint16_t epoch, venues, accounts, agents;

@@ -15,7 +15,7 @@ void fp_order_record(const struct fp_oms *oms, const struct fp_order *order, str
         .cum_shares = order->executed - order->broken, .leaves = order->leaves, .urn = order->urn, .soup_seq = order->soup_seq,
         .account = order->account, .agent = order->agent, .symbol_id = order->symbol_id, .reason = order->reason, .venue = order->venue,
         .side = order->side, .state = order->state, .flags = (uint16_t)(order->flags | (oms->paper ? FP_XF_PAPER : 0)), .tif = order->tif,
-        .liquidity = order->liquidity, .cancel_reason = order->cancel_reason,
+        .liquidity = order->liquidity, .cancel_reason = order->cancel_reason, .condition = order->condition, .trigger_e4 = order->trigger_e4,
     };
     memcpy(out->symbol, order->symbol, 8);
     memcpy(out->client_order_id, order->client_order_id, 40);

@@ -186,6 +186,10 @@ static void deny(struct fp_oms *oms, struct deal *deal, uint16_t reason, const c
             exec.realised_e4 = held->realised_e4;
         }
     }
+    if (command->kind == FP_CMD_ARM) {
+        exec.condition = command->condition;
+        exec.trigger_e4 = command->trigger_e4;
+    }
     memcpy(exec.symbol, symbol, 8);
     const char *id = command->kind == FP_CMD_REPLACE ? command->new_client_order_id : command->client_order_id;
     if (client_id_ok(id))
@@ -204,6 +208,8 @@ static int repeated(struct fp_oms *oms, struct deal *deal) {
     int same = order->asked_kind == c->kind && order->agent == c->agent && order->venue == c->venue && fp_side_index(order->side) == fp_side_index(c->side) &&
                order->asked_quantity == c->quantity && order->asked_price_e4 == c->price_e4 && order->asked_type == c->order_type &&
                order->asked_tif == (uint8_t)c->tif && memcmp(order->symbol, c->symbol, 8) == 0 && (c->side == 'B' || c->side == 'S');
+    if (c->kind == FP_CMD_ARM)
+        same = same && order->condition == c->condition && order->trigger_e4 == c->trigger_e4 && order->expire_ns == c->expire_ns;
     if (!same) {
         answer(deal, FP_OUT_REFUSED, FP_RC_IDEMPOTENCY_CONFLICT);
         return 1;
@@ -212,6 +218,12 @@ static int repeated(struct fp_oms *oms, struct deal *deal) {
     deal->reply->effective_price_e4 = order->price_e4;
     show_order(oms, deal, order);
     return 1;
+}
+
+/* Nobody waits any more for what the command would do, or its trigger would never wait. */
+static int too_late(const struct deal *deal) {
+    const struct fp_command *c = deal->command;
+    return (c->deadline_ns && deal->now_ns >= c->deadline_ns) || (c->kind == FP_CMD_ARM && c->expire_ns && deal->now_ns >= c->expire_ns);
 }
 
 static void judge_order(struct fp_oms *oms, struct deal *deal, const struct fp_order *replaced, int every) {
@@ -251,6 +263,10 @@ static void submit(struct fp_oms *oms, struct deal *deal) {
     }
     if (!trial && repeated(oms, deal))
         return;
+    if (!trial && too_late(deal)) {
+        deny(oms, deal, FP_RC_DEADLINE_PASSED, c->symbol, c->side);
+        return;
+    }
     ask_quote(oms, deal, c->symbol);
     if (arming)
         reason = fp_trigger_refusal(oms, c);
@@ -343,6 +359,8 @@ static void replace(struct fp_oms *oms, struct deal *deal) {
         deal->venue = old->venue;
         ask_quote(oms, deal, old->symbol);
     }
+    if (!reason && !trial && too_late(deal))
+        reason = FP_RC_DEADLINE_PASSED;
     if (!reason) {
         judge_order(oms, deal, old, trial);
         reason = deal->verdict.reason;

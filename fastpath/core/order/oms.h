@@ -83,6 +83,9 @@ uint32_t fp_oms_timer(struct fp_oms *oms, uint64_t now_ns);
 /* The best bid or ask (0 = none) of a symbol at a venue has changed: fires what is armed on it, within this call. Returns
  * the number of orders sent. Costs one compare while nothing is armed at the venue. */
 int fp_oms_on_bbo(struct fp_oms *oms, uint8_t venue, const char symbol[8], uint32_t bid_e4, uint32_t ask_e4, uint64_t now_ns);
+/* The same for every armed order of the venue, with the quotes of now: after a time in which changes were not told.
+ * Returns the number of orders sent. */
+int fp_oms_look_again(struct fp_oms *oms, uint8_t venue, uint64_t now_ns);
 /* Log out everywhere (queues Logout Requests). */
 void fp_oms_logout(struct fp_oms *oms, uint64_t now_ns);
 

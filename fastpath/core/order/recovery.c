@@ -84,7 +84,7 @@ static int fold_decision(struct fp_oms *oms, const uint8_t *body, size_t length,
     oms->has_decision = 1;
     if (oms->decision.outcome != FP_OUT_ACCEPTED)
         return 0;
-    if (oms->decision.kind == FP_CMD_CANCEL) {
+    if (oms->decision.kind == FP_CMD_CANCEL || oms->decision.kind == FP_CMD_DISARM) {
         struct fp_order *order = fp_table_by_id(&oms->table, oms->decision.order_id);
         if (!order)
             return FP_E_CORRUPT;
@@ -350,7 +350,8 @@ int fp_oms_fold_done(struct fp_oms *oms, uint64_t now_ns) {
     oms->has_command = oms->has_decision = 0;
     for (uint32_t at = 0; at < oms->table.count; at++) {
         const struct fp_order *order = &oms->table.orders[at];
-        fp_order_emit(oms, order, &(struct fp_step){.kind = kind_of(order), .flags = FP_XF_RECOVERED, .venue_ns = order->venue_ns, .soup_seq = order->soup_seq,
+        fp_order_emit(oms, order, &(struct fp_step){.kind = kind_of(order), .flags = FP_XF_RECOVERED, .venue_ns = order->venue_ns,
+                                                    .match_number = order->state == FP_OS_ARMED ? order->expire_ns : 0, .soup_seq = order->soup_seq,
                                                     .liquidity = order->liquidity, .cancel_reason = order->cancel_reason}, now_ns);
     }
     return 0;

@@ -41,6 +41,9 @@ struct fp_order {
     char tif, liquidity, cancel_reason;
     uint8_t listed;                 /* in the two lists of open orders */
     uint8_t counted;                /* in the usages' open orders */
+    uint8_t condition;              /* of an order that was armed, for idempotency and for its records; else 0 */
+    uint32_t trigger_e4;
+    uint64_t expire_ns;
     char symbol[8];
     char client_order_id[40];
 };

@@ -34,11 +34,14 @@ struct fp_order *fp_trigger_arm(struct fp_oms *oms, const struct fp_entry *entry
     struct fp_order *order = fp_order_create(oms, entry, NULL, FP_OS_ARMED, now_ns);
     if (!order)
         return NULL;
+    order->condition = entry->command->condition;
+    order->trigger_e4 = entry->command->trigger_e4;
+    order->expire_ns = entry->command->expire_ns;
     struct fp_armed *armed = &oms->armed[oms->armed_count++];
     *armed = (struct fp_armed){.expire_ns = entry->command->expire_ns, .order = fp_table_at(&oms->table, order),
                                .trigger_e4 = entry->command->trigger_e4, .venue = entry->venue, .condition = entry->command->condition};
     memcpy(&armed->symbol, entry->symbol, 8);
-    fp_order_emit(oms, order, &(struct fp_step){.kind = FP_EX_TRIGGER_ARMED}, now_ns);
+    fp_order_emit(oms, order, &(struct fp_step){.kind = FP_EX_TRIGGER_ARMED, .match_number = order->expire_ns}, now_ns);
     return order;
 }
 
@@ -82,16 +85,21 @@ int fp_trigger_disarm(struct fp_oms *oms, struct fp_order *order, uint64_t now_n
     return 1;
 }
 
+static int over(const struct fp_armed *armed, uint64_t now_ns) { return armed->expire_ns && now_ns >= armed->expire_ns; }
+
+static void expire(struct fp_oms *oms, const struct fp_armed *armed, uint64_t now_ns) {
+    struct fp_order *order = &oms->table.orders[armed->order];
+    oms->venues[order->venue].stats.unjournaled += note(oms, order, armed, FP_TS_EXPIRED, 0, 0, 0, now_ns) != 0;
+    end(oms, order, FP_EX_TRIGGER_EXPIRED, 0, now_ns);
+}
+
 void fp_trigger_timer(struct fp_oms *oms, uint64_t now_ns) {
     for (uint32_t i = 0; i < oms->armed_count;) {
-        struct fp_armed *armed = &oms->armed[i];
-        struct fp_order *order = &oms->table.orders[armed->order];
-        if (!armed->expire_ns || now_ns < armed->expire_ns) {
+        const struct fp_armed armed = oms->armed[i]; /* ending it moves the array */
+        if (over(&armed, now_ns))
+            expire(oms, &armed, now_ns);
+        else
             i++;
-            continue;
-        }
-        oms->venues[order->venue].stats.unjournaled += note(oms, order, armed, FP_TS_EXPIRED, 0, 0, 0, now_ns) != 0;
-        end(oms, order, FP_EX_TRIGGER_EXPIRED, 0, now_ns);
     }
 }
 
@@ -145,11 +153,31 @@ int fp_oms_on_bbo(struct fp_oms *oms, uint8_t venue, const char symbol[8], uint3
         return 0;
     memcpy(&word, symbol, 8);
     for (uint32_t i = 0; i < oms->armed_count;) {
-        struct fp_armed armed = oms->armed[i]; /* firing moves the array */
-        if (armed.symbol == word && armed.venue == venue && met(&armed, bid_e4, ask_e4))
-            fired += fire(oms, &armed, bid_e4, ask_e4, now_ns); /* it has left the array, whichever way it went */
-        else
+        const struct fp_armed armed = oms->armed[i]; /* firing moves the array */
+        if (armed.symbol != word || armed.venue != venue || !met(&armed, bid_e4, ask_e4))
             i++;
+        else if (over(&armed, now_ns)) /* the timer was late: the process stood still */
+            expire(oms, &armed, now_ns);
+        else
+            fired += fire(oms, &armed, bid_e4, ask_e4, now_ns); /* it has left the array, whichever way it went */
+    }
+    return fired;
+}
+
+int fp_oms_look_again(struct fp_oms *oms, uint8_t venue, uint64_t now_ns) {
+    int fired = 0;
+    for (uint32_t i = 0; oms->folded && i < oms->armed_count;) {
+        const uint32_t before = oms->armed_count;
+        const struct fp_armed *armed = &oms->armed[i];
+        struct fp_quote quote = {0};
+        char symbol[8];
+        memcpy(symbol, &armed->symbol, 8);
+        if (armed->venue == venue) {
+            oms->sink.quote(oms->sink.context, venue, symbol, &quote);
+            fired += fp_oms_on_bbo(oms, venue, symbol, quote.bid_e4, quote.ask_e4, now_ns);
+        }
+        /* Whatever stood before i was looked at with the same quote when its own turn came: only i and its like can have gone. */
+        i += oms->armed_count == before;
     }
     return fired;
 }

@@ -159,4 +159,5 @@
 `define FP_RC_TIMEOUT 16'h801a
 `define FP_RC_LOT 16'h801b
 `define FP_RC_UNKNOWN_SYMBOL_YET 16'h801c
+`define FP_RC_DEADLINE_PASSED 16'h801d
 `endif
