@@ -170,7 +170,7 @@ class BookModel:
             flags |= F.CROSSED
         if symbol.stale or self.all_stale:
             flags |= F.STALE
-        if symbol.halted:
+        if symbol.halted and m.tracked:
             flags |= F.HALTED
         if m.line_b:
             flags |= F.LINE_B
