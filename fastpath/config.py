@@ -170,7 +170,7 @@ class VenueConfig(Model):
 
 class EngineSettings(Model):
     run_dir: str = Field("", description="sockets and locks; empty = $XDG_RUNTIME_DIR/fastpath or /tmp/fastpath-<uid>")
-    journal_dir: str = Field("", description="empty = <state dir>/journal")
+    journal_dir: str = Field("", description="empty = <state dir>/journal/<day in New York>")
     durability: Literal["crash", "sync"] = Field(
         "crash",
         description="crash: survives the death of the process; sync: each order is on the disk before it is sent",
@@ -297,7 +297,10 @@ class Config(Model):
         return Path(base) / "fastpath" if base else Path(tempfile.gettempdir()) / f"fastpath-{os.getuid()}"
 
     def journal_path(self) -> Path:
-        return Path(self.engine.journal_dir).expanduser() if self.engine.journal_dir else self.state_path() / "journal"
+        """The journal's directory: one a trading day, since a venue's session and its numbers last a day."""
+        if self.engine.journal_dir:
+            return Path(self.engine.journal_dir).expanduser()
+        return self.state_path() / "journal" / f"{datetime.now(NEW_YORK):%Y-%m-%d}"
 
     def order_password(self, venue: VenueConfig) -> str:
         """The venue's password: the configured one, or a random one kept in a file that only we can read.

@@ -21,6 +21,11 @@ from fastpath.config import load
 from fastpath.core import Engine, EngineStats
 
 HEALTH_S = 0.2
+LOGIN_REFUSED = 6
+REFUSED = (
+    "; LOGIN REFUSED by a venue: wrong user or password, or it began a new session and does not know the journal's "
+    "numbers (then stop the engine and run `fastpath journal retire`)"
+)
 
 
 def engine(
@@ -29,7 +34,7 @@ def engine(
 ) -> None:
     """Run the engine: feeds in, books, bus, orders. Ctrl-C logs out of the venues and leaves open orders there."""
     loaded = load(config)
-    for directory in (loaded.state_path(), loaded.run_path().parent):
+    for directory in (loaded.state_path(), loaded.journal_path().parent, loaded.run_path().parent):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -58,6 +63,7 @@ def status_line(stats: EngineStats) -> str:
         f"({sum(f.messages_lost for f in feeds)} messages lost), {sum(o.enters for o in stats.order)} orders, "
         f"{sum(o.fills for o in stats.order)} fills, {sum(o.denied for o in stats.order)} refused, "
         f"wire to event p50 {stats.wire_to_event.p50_ns / 1e3:.1f} us, {stats.journal_records:,} journal records"
+        + "".join(REFUSED for order in stats.order if order.session_state == LOGIN_REFUSED)
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 from collections import Counter
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ import numpy as np
 import typer
 
 from fastpath.cli.config_command import ConfigOption
-from fastpath.config import load
+from fastpath.config import ConfigError, load
 from fastpath.core import EngineError, JournalEntry, JournalReader, JournalType
 from fastpath.wire_layout import OUCH_IN_DTYPES, OUCH_OUT_DTYPES
 
@@ -21,7 +22,10 @@ Directory = Annotated[Path | None, typer.Option("--dir", help="Journal directory
 
 
 def _directory(given: Path | None, config: Path | None) -> str:
-    return str(given or load(config).journal_path())
+    path = given or load(config).journal_path()
+    if not path.is_dir():
+        raise ConfigError(f"{path}: no journal there; --dir names another")
+    return str(path)
 
 
 @app.command("verify")
@@ -56,6 +60,24 @@ def show(
             break
         limit -= 1
         typer.echo(json.dumps(describe(entry)))
+
+
+@app.command("retire")
+def retire(directory: Directory = None, config: ConfigOption = None) -> None:
+    """Put the journal aside, so that the engine starts a new one.
+
+    For a venue that began a new session: its old numbers mean nothing there, and the login is refused. The engine
+    must be stopped; positions are not carried over.
+    """
+    path = Path(_directory(directory, config))
+    with (path / "lock").open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError(f"{path}: an engine writes this journal; stop it first") from None
+        aside = path.with_name(f"{path.name}.retired-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
+        path.rename(aside)
+    typer.echo(f"{path} is now {aside}")
 
 
 def type_name(number: int) -> str:
