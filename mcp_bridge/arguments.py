@@ -13,14 +13,14 @@ from .errors import RefusalError
 from .money import MAX_PRICE_E4, parse_e4
 
 # Character classes are spelled out: \d would admit every script's digits.
-Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9.+*=#^~$-]{1,8}$", description="Symbol, upper case, e.g. AAPL")]
-VenueName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,22}$", description="Venue name from list_venues")]
-AccountName = Annotated[str, Field(description="Default, and only choice: the key's own")]
+Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9.+*=#^~$-]{1,8}$", description="e.g. AAPL")]
+VenueName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,22}$", description="From list_venues")]
+AccountName = Annotated[str, Field(description="Only your own")]
 OrderId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,36}$", description="Your id of the order")]
-Shares = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}$", description='Whole shares as a string, e.g. "100"')]
+Shares = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}$", description='Whole shares, e.g. "100"')]
 Price = Annotated[
     str,
-    Field(pattern=r"^[0-9]{1,6}(\.[0-9]{1,4})?$", description='Limit price a share in US dollars, e.g. "12.34"'),
+    Field(pattern=r"^[0-9]{1,6}(\.[0-9]{1,4})?$", description='US dollars, e.g. "12.34"'),
 ]
 Routing = Annotated[
     str,
@@ -29,11 +29,11 @@ Routing = Annotated[
         description="lowest_fee, fastest_ack, best_price, or a venue name",
     ),
 ]
-ReasonText = Annotated[str, Field(pattern=r"^[ -~]{1,95}$", description="Why, for the audit log; ASCII")]
+ReasonText = Annotated[str, Field(pattern=r"^[ -~]{1,95}$", description="Why, for the audit")]
 Side = Annotated[Literal["buy", "sell"], Field(description="Side")]
 QuoteAge = Annotated[
     int,
-    Field(ge=1, le=3_600_000, description="Refuse if the venue's quote is older, in milliseconds"),
+    Field(ge=1, le=3_600_000, description="Oldest quote allowed, milliseconds"),
 ]
 
 
@@ -52,9 +52,7 @@ class Arguments(BaseModel):
         Prices are compared as numbers, so "12.5" and "12.50" are one price.
         """
         found = self.model_dump(exclude={"reason_text", "max_quote_age_ms", "account"})
-        return {
-            name: parse_e4(value) if name.endswith("limit_price") and value else value for name, value in found.items()
-        }
+        return {name: parse_e4(value) if name.endswith("_price") and value else value for name, value in found.items()}
 
 
 class NoArguments(Arguments):
@@ -126,11 +124,7 @@ class Order(Arguments):
         return parse_e4(self.limit_price) if self.limit_price else 0
 
     def problems(self) -> list[tuple[str, str]]:
-        if self.order_type == "market":
-            return [("limit_price", "must be absent for a market order")] if self.limit_price else []
-        if not self.limit_price:
-            return [("limit_price", "is required for a limit order")]
-        return _price_problems("limit_price", self.limit_price)
+        return _limit_problems(self.order_type, self.limit_price)
 
 
 class PreviewOrder(Order):
@@ -142,10 +136,48 @@ class SubmitOrder(Order):
         str,
         Field(
             pattern=r"^[A-Za-z0-9._-]{1,36}$",
-            description="One id per intended order; after a lost answer send the SAME id again",
+            description="One per intended order; the SAME after a lost answer",
         ),
     ]
     reason_text: ReasonText = ""
+
+
+class PreviewTrigger(Arguments):
+    symbol: Symbol
+    side: Side
+    quantity: Shares
+    order_type: Annotated[Literal["limit", "market"], Field(description="Of the order sent")]
+    limit_price: Price = ""
+    venue: VenueName
+    condition: Annotated[
+        Literal["bid_at_or_above", "bid_at_or_below", "ask_at_or_above", "ask_at_or_below"],
+        Field(description="The venue's best bid or ask against trigger_price"),
+    ]
+    trigger_price: Annotated[str, Field(pattern=r"^[0-9]{1,6}(\.[0-9]{1,4})?$", description="US dollars")]
+
+    @property
+    def price_e4(self) -> int:
+        """Limit price in 1/10000 dollar, 0 for a market order."""
+        return parse_e4(self.limit_price) if self.limit_price else 0
+
+    def problems(self) -> list[tuple[str, str]]:
+        return _limit_problems(self.order_type, self.limit_price) + _price_problems("trigger_price", self.trigger_price)
+
+
+class ArmTrigger(PreviewTrigger):
+    time_in_force: Annotated[Literal["day", "ioc"], Field(description="Of the order sent")] = "day"
+    expire_after_s: Annotated[int, Field(ge=1, le=86_400, description="Then disarmed, in seconds; default: never")] = 0
+    client_order_id: Annotated[
+        str,
+        Field(pattern=r"^[A-Za-z0-9._-]{1,36}$", description="As for submit_order"),
+    ]
+    reason_text: ReasonText = ""
+
+
+class Triggers(Arguments):
+    symbol: Symbol = ""
+    max_triggers: Annotated[int, Field(ge=1, le=200, description="Most to return")] = 50
+    page_cursor: Annotated[str, Field(pattern=r"^[0-9]{1,20}$", description="next_page_cursor of the page before")] = ""
 
 
 class ReplaceOrder(Arguments):
@@ -154,7 +186,7 @@ class ReplaceOrder(Arguments):
         str,
         Field(
             pattern=r"^[A-Za-z0-9._-]{1,36}$",
-            description="Id of the new order; after a lost answer send the SAME id again",
+            description="Of the new order; the SAME after a lost answer",
         ),
     ]
     new_quantity: Annotated[
@@ -193,7 +225,7 @@ class KillSwitch(Arguments):
         str,
         Field(
             pattern=r"^[A-Za-z0-9._+*=#^~$-]{1,23}$",
-            description="Name of the account, agent, venue or symbol; default: your own",
+            description="Which one; default: your own",
         ),
     ] = ""
     reason_text: ReasonText
@@ -204,6 +236,14 @@ class KillSwitch(Arguments):
         if self.scope == "firm" and self.target:
             return [("target", "must be absent for scope firm")]
         return []
+
+
+def _limit_problems(order_type: str, limit_price: str) -> list[tuple[str, str]]:
+    if order_type == "market":
+        return [("limit_price", "must be absent for a market order")] if limit_price else []
+    if not limit_price:
+        return [("limit_price", "is required for a limit order")]
+    return _price_problems("limit_price", limit_price)
 
 
 def _price_problems(field: str, price: str) -> list[tuple[str, str]]:

@@ -239,6 +239,9 @@ class Guard:
             remaining_s = call.remaining_s()
             if remaining_s <= 0:
                 raise NotSentError("the time for this call was used up before the write")
+            if isinstance(write.request, messages.Submit | messages.Replace | messages.ArmTrigger):
+                # When the caller has given up, an engine that stood still must not carry it out.
+                write.request.deadline_ns = call.now_ns() + int(remaining_s * 1_000_000_000)
             answer = await self._bridge.engine.ask(write.request, ReplyAnswer, remaining_s)
         except NotSentError as error:
             # This attempt was not sent; an earlier one may have been, and then the id stays claimed.

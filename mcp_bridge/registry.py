@@ -14,7 +14,7 @@ from .arguments import Arguments
 from .call import Call, Reading, Write
 from .engine.messages import ReplyAnswer
 from .results import Result
-from .tools import account, market, orders, risk
+from .tools import account, market, orders, risk, triggers
 
 Risk = Literal["read", "increase", "reduce", "stop"]
 
@@ -149,6 +149,41 @@ TOOLS: tuple[ToolSpec, ...] = (
         "orders", "orders:write", ("account", "symbol", "venue"), 5_000, 0, "reduce", "natural",
         arguments.CancelAll, results.Cancelled,
         plan=orders.plan_cancel_all, conclude=orders.conclude_cancel_all, verify_with="list_open_orders",
+    ),
+    ToolSpec(
+        "preview_trigger",
+        "Preview a trigger",
+        "Run every check on a triggered order at the prices it waits for, arming nothing. Use before arm_trigger. The "
+        "checks run again when it fires.",
+        "orders", "orders:write", ("account", "symbol", "venue"), 1_000, 0, "read", "read",
+        arguments.PreviewTrigger, results.TriggerPreview, read=triggers.preview_trigger,
+    ),
+    ToolSpec(
+        "arm_trigger",
+        "Arm a trigger",
+        "Leave an order in the engine, sent once when a best price next changes and meets the condition. Use for stops "
+        "and entries instead of polling. After a lost answer repeat with the SAME id.",
+        "orders", "orders:write", ("account", "symbol", "venue", "mode"), 5_000, 0, "increase", "client_order_id",
+        arguments.ArmTrigger, results.OrderResult,
+        plan=triggers.plan_arm, conclude=orders.conclude_order, verify_with="get_order_status",
+    ),
+    ToolSpec(
+        "list_triggers",
+        "Armed triggers",
+        "Orders of your account that wait for their price. Use before arming more. Fired ones are not here: ask "
+        "get_order_status.",
+        "orders", "account:read", ("account", "symbol"), 1_000, 0, "read", "read",
+        arguments.Triggers, results.Triggers, read=triggers.list_triggers,
+    ),
+    ToolSpec(
+        "disarm_trigger",
+        "Disarm a trigger",
+        "Take an armed order back. Safe to repeat. It may fire first: already_ended with a state that is not EXPIRED "
+        "means it was sent; use cancel_order then.",
+        "orders", "orders:write", ("account",), 5_000, 0, "reduce", "natural",
+        arguments.CancelOrder, results.OrderResult,
+        plan=triggers.plan_disarm, conclude=orders.conclude_cancel, settles_refusal=orders.already_ended,
+        verify_with="get_order_status",
     ),
     ToolSpec(
         "get_order_status",

@@ -163,6 +163,18 @@ class OpenOrders(Result):
     next_page_cursor: str | None
 
 
+class TriggerView(View):
+    condition: str
+    trigger_price: str
+    expires_utc_ns: str | None
+    order: OrderView
+
+
+class Triggers(Result):
+    triggers: list[TriggerView]
+    next_page_cursor: str | None
+
+
 class PositionView(View):
     symbol: str
     quantity: str
@@ -216,6 +228,13 @@ class Preview(Result):
     checks: list[CheckView]
 
 
+class TriggerPreview(Result):
+    would_be_armed: bool
+    refusal: str | None
+    effective_price: str | None
+    checks: list[CheckView]
+
+
 class Cancelled(Result):
     orders_being_cancelled: int
 
@@ -251,8 +270,7 @@ class RiskLimits(Result):
 # ---- from the bus's words to ours ----
 
 
-def trading_state(value: int | str) -> str:
-    letter = chr(value) if isinstance(value, int) and value else str(value or "")
+def trading_state(letter: str) -> str:
     return TRADING_STATES.get(letter, "unknown")
 
 
@@ -312,16 +330,15 @@ def order_view(row: OrderRow) -> OrderView:
 
 
 def check_view(check: Check) -> CheckView:
-    unit = UNITS.get(check.unit, str(check.unit)) if isinstance(check.unit, int) else check.unit
-    level = LEVELS.get(check.level, str(check.level)) if isinstance(check.level, int) else check.level
-    show = format_e4 if unit in ("dollars", "_e4", "e4") else str
+    unit = UNITS.get(check.unit, str(check.unit))
+    show = format_e4 if unit == "dollars" else str
     return CheckView(
         check=reason_name(check.reason),
         passed=check.passed,
         observed=show(check.observed),
         limit=show(check.limit),
-        unit="dollars" if unit in ("_e4", "e4") else unit,
-        level="" if level == "none" else level,
+        unit=unit,
+        level=LEVELS.get(check.level, str(check.level)),
     )
 
 
@@ -342,9 +359,7 @@ def limit_of(checks: list[Check], reason: int) -> dict[str, Any] | None:
     return None
 
 
-def used_quote(quote: QuoteUsed | None) -> dict[str, str | None]:
-    if quote is None:
-        return {}
+def used_quote(quote: QuoteUsed) -> dict[str, str | None]:
     return {
         "bid_price": price_or_none(quote.bid_e4),
         "bid_quantity": str(quote.bid_shares),

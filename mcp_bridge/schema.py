@@ -8,9 +8,16 @@ from __future__ import annotations
 from typing import Any
 
 from .arguments import Arguments
-from .results import Result
+from .results import OrderStatusResult, Preview, Result, TopOfBook, Venues
 
 _NOISE = frozenset({"title", "$comment"})
+SCALARS = frozenset({"string", "integer", "number", "boolean"})
+SPELLED_OUT: dict[str, type[Result]] = {
+    "OrderView": OrderStatusResult, "QuoteView": TopOfBook, "VenueView": Venues, "CheckView": Preview,
+}  # fmt: skip
+"""Rows that several tools answer with, and the result whose schema lists their fields."""
+UNLISTED = ("source_sequence", "age_ms", "feed_age_ms")
+"""Sent with every answer and explained on the reference page; is_stale and confidence say what follows from them."""
 
 
 def input_schema(model: type[Arguments]) -> dict[str, Any]:
@@ -23,18 +30,28 @@ def input_schema(model: type[Arguments]) -> dict[str, Any]:
 def output_schema(model: type[Result]) -> dict[str, Any]:
     """The schema of a tool's result. Objects are left open, so that a newer bridge may add fields.
 
-    Every field is always present, yet none is listed as required and strings carry no type: each word of a schema
-    costs every agent tokens in every conversation. What is sent is checked against the full model.
+    Every field is always present, yet none is listed as required and scalars carry no type: each word of a schema
+    costs every agent tokens in every conversation. For the same reason a row's fields are spelled out by one tool
+    alone (SPELLED_OUT). What is sent is checked against the full model.
     """
     schema: dict[str, Any] = _lean(model.model_json_schema(mode="serialization"), keep_descriptions=False)
-    parts = schema.get("$defs", {}).values()
-    for part in parts:
+    parts = schema.get("$defs", {})
+    for name in UNLISTED:
+        del schema["properties"][name]
+    told = [name for name in parts if SPELLED_OUT.get(name, model) is not model]
+    for name in told:
+        del parts[name]
+    for part in parts.values():
         del part["type"]
-    for part in (schema, *parts):
-        # Most fields are strings or may be null: say only what is neither.
+    for part in (schema, *parts.values()):
         for name, kind in part["properties"].items():
-            if kind.get("type") == "string" or isinstance(kind.get("type"), list):
+            target = kind.get("items", kind)
+            if target.get("$ref", "").rpartition("/")[2] in told:
+                target.clear()
+            if isinstance(kind.get("type"), list) or kind.get("type") in SCALARS or name in Result.model_fields:
                 part["properties"][name] = {}
+    if not parts:
+        schema.pop("$defs", None)
     return schema
 
 

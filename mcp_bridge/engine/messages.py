@@ -1,7 +1,7 @@
-"""The bus's requests and answers, typed: docs/reference/bus.md in msgspec structs.
+"""The bus's requests as exact structs, so that one can be stored and sent again as it was, and whose answer is whose.
 
-Requests are exact (no field the engine does not know); answers tolerate new fields, since an engine may be
-newer than the bridge. Prices are integers in 1/10000 dollar, sizes whole shares, times UTC ns.
+No field that the engine does not know; the answers are those of fastpath.bus_messages, which tolerate new fields, since
+an engine may be newer than the bridge. Prices are integers in 1/10000 dollar, sizes whole shares, times UTC ns.
 """
 
 from __future__ import annotations
@@ -11,8 +11,32 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-Level = tuple[int, int, int]
-"""price_e4, shares, orders of one price level."""
+from fastpath import bus_messages
+
+Answer = bus_messages.Answer
+HelloAnswer = bus_messages.Hello
+StateAnswer = bus_messages.State
+InstrumentsAnswer = bus_messages.Instruments
+TopAnswer = bus_messages.Tops
+DepthAnswer = bus_messages.Depth
+TradesAnswer = bus_messages.Trades
+ReplayAnswer = bus_messages.Replay
+OrderAnswer = bus_messages.OrderStatus
+OrdersAnswer = bus_messages.Orders
+TriggersAnswer = bus_messages.Triggers
+PositionsAnswer = bus_messages.Positions
+LimitsAnswer = bus_messages.LimitsAnswer
+ReplyAnswer = bus_messages.Reply
+
+OrderRow = bus_messages.Order
+TopRow = bus_messages.Top
+Level = bus_messages.Level
+Check = bus_messages.Check
+QuoteUsed = bus_messages.Quote
+VenueInfo = bus_messages.VenueInfo
+VenueState = bus_messages.VenueState
+FeedState = bus_messages.FeedState
+SessionState = bus_messages.SessionState
 
 
 class Request(Struct, tag_field="op", kw_only=True, forbid_unknown_fields=True):
@@ -105,7 +129,7 @@ class Preview(OrderRequest, tag="preview"):
 
 
 class Submit(OrderRequest, tag="submit"):
-    pass
+    deadline_ns: int | UnsetType = UNSET
 
 
 class Replace(Request, tag="replace"):
@@ -117,6 +141,37 @@ class Replace(Request, tag="replace"):
     price_e4: int
     max_quote_age_ms: int | UnsetType = UNSET
     reason_text: str | UnsetType = UNSET
+    deadline_ns: int | UnsetType = UNSET
+
+
+class TriggerRequest(OrderRequest, kw_only=True):
+    """What preview_trigger and arm_trigger have in common."""
+
+    condition: str
+    trigger_e4: int
+    expire_ns: int | UnsetType = UNSET
+
+
+class PreviewTrigger(TriggerRequest, tag="preview_trigger"):
+    pass
+
+
+class ArmTrigger(TriggerRequest, tag="arm_trigger"):
+    deadline_ns: int | UnsetType = UNSET
+
+
+class DisarmTrigger(Request, tag="disarm_trigger"):
+    account: str
+    agent: str
+    client_order_id: str
+    reason_text: str | UnsetType = UNSET
+
+
+class Triggers(Request, tag="triggers"):
+    account: str
+    max: int
+    after: int = 0
+    symbol: str | UnsetType = UNSET
 
 
 class Cancel(Request, tag="cancel"):
@@ -142,250 +197,6 @@ class Kill(Request, tag="kill"):
     target: str | UnsetType = UNSET
 
 
-class Answer(Struct, kw_only=True):
-    """What every answer carries. `ok` false: the request could not be read or served."""
-
-    v: int = 1
-    id: int = 0
-    ok: bool = False
-    reason: int = 0
-    error: str = ""
-    epoch: int = 0
-    time_ns: int = 0
-
-
-class VenueInfo(Struct, kw_only=True):
-    name: str
-    taker_fee_e6: int = 0
-    maker_rebate_e6: int = 0
-    orders: bool = False
-
-
-class StreamInfo(Struct, kw_only=True):
-    topic: str
-    stream: int = 0
-    seq: int = 0
-
-
-class HelloAnswer(Answer, kw_only=True):
-    version: str = ""
-    mode: str = ""
-    start_ns: int = 0
-    venues: list[VenueInfo] = []
-    streams: list[StreamInfo] = []
-
-
-class KillState(Struct, kw_only=True):
-    firm: bool = False
-    venues: list[str] = []
-    accounts: list[str] = []
-    agents: list[str] = []
-    symbols: list[str] = []
-
-
-class FeedState(Struct, kw_only=True):
-    state: int | str = 0
-    stale: bool = True
-    gap_open: bool = False
-    feed_heard_ns: int = 0
-    messages: int = 0
-    gaps_opened: int = 0
-    gaps_filled: int = 0
-    gaps_lost: int = 0
-
-
-class SessionState(Struct, kw_only=True):
-    state: int | str = 0
-    open_orders: int = 0
-    ack_p50_ns: int = 0
-    ack_p99_ns: int = 0
-    acks: int = 0
-
-
-class VenueState(Struct, kw_only=True):
-    name: str
-    feed: FeedState | None = None
-    orders: SessionState | None = None
-
-
-class StateAnswer(Answer, kw_only=True):
-    mode: str = ""
-    recovering: bool = False
-    kill: KillState = msgspec.field(default_factory=KillState)
-    durability: int | str = ""
-    venues: list[VenueState] = []
-    streams: list[StreamInfo] = []
-
-
-class Instrument(Struct, kw_only=True):
-    symbol: str
-    venue: str
-    round_lot: int = 0
-    trading_state: int | str = ""
-    reg_sho: int | str = ""
-
-
-class InstrumentsAnswer(Answer, kw_only=True):
-    total: int = 0
-    instruments: list[Instrument] = []
-
-
-class TopRow(Struct, kw_only=True):
-    venue: str = ""
-    bid_e4: int = 0
-    bid_shares: int = 0
-    ask_e4: int = 0
-    ask_shares: int = 0
-    last_price_e4: int = 0
-    last_shares: int = 0
-    last_ns: int = 0
-    seq: int = 0
-    venue_ns: int = 0
-    rx_ns: int = 0
-    feed_heard_ns: int = 0
-    stale: bool = True
-    trading_state: int | str = ""
-
-
-class TopAnswer(Answer, kw_only=True):
-    tops: list[TopRow] = []
-
-
-class DepthAnswer(Answer, kw_only=True):
-    """One top row and the levels; msgspec structs cannot inherit from two, so the row's fields stand here again."""
-
-    venue: str = ""
-    bid_e4: int = 0
-    bid_shares: int = 0
-    ask_e4: int = 0
-    ask_shares: int = 0
-    last_price_e4: int = 0
-    last_shares: int = 0
-    last_ns: int = 0
-    seq: int = 0
-    venue_ns: int = 0
-    rx_ns: int = 0
-    feed_heard_ns: int = 0
-    stale: bool = True
-    trading_state: int | str = ""
-    bids: list[Level] = []
-    asks: list[Level] = []
-
-    def top(self) -> TopRow:
-        """The top-of-book part."""
-        return TopRow(**{name: getattr(self, name) for name in TopRow.__struct_fields__})
-
-
-class TradeRow(Struct, kw_only=True):
-    venue: str = ""
-    price_e4: int
-    shares: int
-    resting_side: str = ""
-    match_number: int = 0
-    venue_ns: int = 0
-    rx_ns: int = 0
-    seq: int = 0
-
-
-class TradesAnswer(Answer, kw_only=True):
-    trades: list[TradeRow] = []
-
-
-class ReplayAnswer(Answer, kw_only=True):
-    first: int = 0
-    count: int = 0
-    records: bytes = b""
-    oldest: int = 0
-
-
-class OrderRow(Struct, kw_only=True):
-    """An order as it is now: the exec record's fields, with names instead of indices."""
-
-    seq: int = 0
-    time_ns: int = 0
-    venue_ns: int = 0
-    order_id: int = 0
-    parent_id: int = 0
-    exchange_ref: int = 0
-    cum_notional_e4: int = 0
-    position: int = 0
-    price_e4: int = 0
-    quantity: int = 0
-    last_price_e4: int = 0
-    last_shares: int = 0
-    cum_shares: int = 0
-    leaves: int = 0
-    account: str = ""
-    agent: str = ""
-    reason: int = 0
-    venue: str = ""
-    kind: int = 0
-    side: str = ""
-    state: int = 0
-    flags: int = 0
-    tif: str = ""
-    symbol: str = ""
-    client_order_id: str = ""
-
-
-class OrderAnswer(Answer, kw_only=True):
-    order: OrderRow | None = None
-
-
-class OrdersAnswer(Answer, kw_only=True):
-    orders: list[OrderRow] = []
-    more: bool = False
-
-
-class PositionRow(Struct, kw_only=True):
-    symbol: str
-    position: int = 0
-    open_cost_e4: int = 0
-    realised_e4: int = 0
-    bought: int = 0
-    sold: int = 0
-
-
-class PositionsAnswer(Answer, kw_only=True):
-    positions: list[PositionRow] = []
-
-
-class LimitsAnswer(Answer, kw_only=True):
-    firm: dict[str, int] = {}
-    account: dict[str, int] = {}
-    agent: dict[str, int] | None = None
-
-
-class QuoteUsed(Struct, kw_only=True):
-    bid_e4: int = 0
-    bid_shares: int = 0
-    ask_e4: int = 0
-    ask_shares: int = 0
-    venue_ns: int = 0
-    rx_ns: int = 0
-
-
-class Check(Struct, kw_only=True):
-    reason: int = 0
-    passed: bool = False
-    observed: int = 0
-    limit: int = 0
-    unit: int | str = 0
-    level: int | str = 0
-
-
-class ReplyAnswer(Answer, kw_only=True):
-    """The answer to everything that trades: what happened, and every check with its figures."""
-
-    outcome: str = ""
-    order: OrderRow | None = None
-    effective_price_e4: int = 0
-    count: int = 0
-    quote: QuoteUsed | None = None
-    engine_ns: int = 0
-    checks: list[Check] = []
-
-
 ANSWERS: dict[type[Request], type[Answer]] = {
     Hello: HelloAnswer,
     State: StateAnswer,
@@ -404,13 +215,17 @@ ANSWERS: dict[type[Request], type[Answer]] = {
     Cancel: ReplyAnswer,
     CancelAll: ReplyAnswer,
     Kill: ReplyAnswer,
+    PreviewTrigger: ReplyAnswer,
+    ArmTrigger: ReplyAnswer,
+    DisarmTrigger: ReplyAnswer,
+    Triggers: TriggersAnswer,
 }
 
-STORED = msgspec.msgpack.Decoder(Submit | Replace)
+STORED = msgspec.msgpack.Decoder(Submit | Replace | ArmTrigger)
 """Reads back a write that was stored with its reservation."""
 
 encode = msgspec.msgpack.Encoder().encode
-decode_envelope = msgspec.msgpack.Decoder(Answer).decode
+decode_envelope = bus_messages.envelope
 _DECODERS: dict[type[Request], msgspec.msgpack.Decoder[Any]] = {
     request: msgspec.msgpack.Decoder(answer) for request, answer in ANSWERS.items()
 }

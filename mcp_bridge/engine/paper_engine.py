@@ -148,8 +148,8 @@ class PaperEngine:
         while loop.time() < until:
             with contextlib.suppress(NotSentError, NoAnswerError):
                 state = await bus.ask(State(), StateAnswer, 1.0)
-                found = [venue for venue in state.venues if venue.orders and venue.orders.state == SESSION_LIVE]
-                heard = [venue for venue in found if venue.feed and not venue.feed.stale]
+                found = [venue for venue in state.venues if venue.orders.state == SESSION_LIVE]
+                heard = [venue for venue in found if not venue.feed.stale]
                 if len(heard) == len(VENUES) and not state.recovering:
                     return
             await asyncio.sleep(0.02)

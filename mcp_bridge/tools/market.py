@@ -75,7 +75,8 @@ async def get_order_book_depth(call: Call, args: arguments.Depth) -> Reading:
     )
     if not answer.ok:
         raise await unknown_symbol(call, args.symbol)
-    quote = results.quote_view(answer.top(), args.venue, call.now_ns(), call.settings.stale_after_ms)
+    top = messages.TopRow(**{name: getattr(answer, name) for name in messages.TopRow.__struct_fields__})
+    quote = results.quote_view(top, args.venue, call.now_ns(), call.settings.stale_after_ms)
     return Reading(
         {
             "symbol": args.symbol,
@@ -138,8 +139,7 @@ def venue_views(call: Call, hello: messages.HelloAnswer, state: messages.StateAn
         if not call.principal.may_venue(venue.name):
             continue
         seen = states.get(venue.name, messages.VenueState(name=venue.name))
-        feed = seen.feed or messages.FeedState()
-        session = seen.orders or messages.SessionState()
+        feed, session = seen.feed, seen.orders
         age = results.age_ms(feed.feed_heard_ns, now_ns)
         measured = session.acks > 0
         views.append(
@@ -164,11 +164,11 @@ def venue_views(call: Call, hello: messages.HelloAnswer, state: messages.StateAn
 
 def session_is_live(state: messages.VenueState | None) -> bool:
     """Whether the venue's order session is logged in."""
-    return state is not None and state.orders is not None and _state_name(state.orders.state, SESSION_STATES) == "live"
+    return state is not None and _state_name(state.orders.state, SESSION_STATES) == "live"
 
 
-def _state_name(value: int | str, names: dict[int, str]) -> str:
-    return names.get(value, str(value)) if isinstance(value, int) else value.lower()
+def _state_name(value: int, names: dict[int, str]) -> str:
+    return names.get(value, str(value))
 
 
 async def read_tops(call: Call, symbol: str, venue: str = "") -> messages.TopAnswer:

@@ -64,7 +64,7 @@ async def route(call: Call, args: arguments.Order) -> tuple[messages.VenueInfo, 
                 venue.name,
                 venue.taker_fee_e6,
                 venue.maker_rebate_e6,
-                session.orders.ack_p50_ns if session and session.orders else 0,
+                session.orders.ack_p50_ns if session else 0,
                 quote.bid_e4 if quote else 0,
                 quote.ask_e4 if quote else 0,
                 excluded,
@@ -93,7 +93,7 @@ async def preview_order(call: Call, args: arguments.PreviewOrder) -> Reading:
     if args.max_quote_age_ms:
         request.max_quote_age_ms = args.max_quote_age_ms
     answer = await call.ask(request, messages.ReplyAnswer)
-    quote = answer.quote or messages.QuoteUsed()
+    quote = answer.quote
     taking = takes(args.side, args.price_e4, quote.bid_e4, quote.ask_e4)
     fee_e6 = (venue.taker_fee_e6 if taking else -venue.maker_rebate_e6) * int(args.quantity)
     passed = answer.outcome != "refused"
@@ -108,7 +108,7 @@ async def preview_order(call: Call, args: arguments.PreviewOrder) -> Reading:
             "estimated_notional": format_e4(price_e4 * int(args.quantity)) if price_e4 else None,
             "estimated_fee": format_e6(fee_e6),
             "fee_basis": "taker" if taking else "maker",
-            "quote": results.used_quote(answer.quote),
+            "quote": results.used_quote(quote),
             "checks": [results.check_view(check) for check in answer.checks],
         },
         as_of_ns=answer.engine_ns or answer.time_ns,
@@ -249,7 +249,7 @@ async def settled(call: Call, answer: messages.ReplyAnswer) -> tuple[messages.Or
 
 
 async def _order_now(call: Call, write: Write) -> messages.OrderRow:
-    assert isinstance(write.request, messages.Cancel)
+    assert isinstance(write.request, messages.Cancel | messages.DisarmTrigger)
     found = await call.ask(
         messages.OrderStatus(account=call.account, client_order_id=write.request.client_order_id),
         messages.OrderAnswer,

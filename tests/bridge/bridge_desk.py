@@ -22,6 +22,11 @@ ORDER = {
     "routing": "velocity",
 }  # fmt: skip
 
+TRIGGER = {
+    "symbol": "AAPL", "side": "sell", "quantity": "100", "order_type": "market", "venue": "velocity",
+    "condition": "bid_at_or_below", "trigger_price": "149.00",
+}  # fmt: skip
+
 
 def make_settings(place: Path, **changes: Any) -> BridgeSettings:
     values: dict[str, Any] = {

@@ -22,6 +22,8 @@ ORDER = {
     "account", "agent", "venue", "symbol", "side", "quantity", "order_type", "price_e4", "tif", "client_order_id",
 }  # fmt: skip
 SAYS = {"max_quote_age_ms", "reason_text"}
+SENT = SAYS | {"deadline_ns"}
+TRIGGER = ORDER | {"condition", "trigger_e4"}
 KEYS: dict[str, tuple[set[str], set[str]]] = {
     "hello": (set(), set()),
     "state": (set(), set()),
@@ -35,13 +37,17 @@ KEYS: dict[str, tuple[set[str], set[str]]] = {
     "positions": ({"account"}, set()),
     "limits": ({"account"}, {"agent"}),
     "preview": (ORDER, SAYS),
-    "submit": (ORDER, SAYS),
+    "submit": (ORDER, SENT),
     "replace": (
-        {"account", "agent", "client_order_id", "new_client_order_id", "quantity", "price_e4"}, SAYS,
+        {"account", "agent", "client_order_id", "new_client_order_id", "quantity", "price_e4"}, SENT,
     ),
     "cancel": ({"account", "agent", "client_order_id"}, {"reason_text"}),
     "cancel_all": ({"account", "agent"}, {"symbol", "venue", "side", "reason_text"}),
     "kill": ({"agent", "scope", "reason_text"}, {"target"}),
+    "preview_trigger": (TRIGGER, SAYS | {"expire_ns"}),
+    "arm_trigger": (TRIGGER, SENT | {"expire_ns"}),
+    "disarm_trigger": ({"account", "agent", "client_order_id"}, {"reason_text"}),
+    "triggers": ({"account", "max"}, {"symbol", "after"}),
 }  # fmt: skip
 
 FEES = {"tradesphere": (800, 400, 90_000), "velocity": (3_000, 2_000, 12_000)}
@@ -296,7 +302,9 @@ class FakeEngine:
 
     def _submit(self, request: dict[str, Any]) -> dict[str, Any]:
         key = request["account"], request["client_order_id"]
-        content = {k: v for k, v in request.items() if k not in ("id", "max_quote_age_ms", "reason_text")}
+        content = {
+            k: v for k, v in request.items() if k not in ("id", "max_quote_age_ms", "reason_text", "deadline_ns")
+        }
         if (answer := self._claim(key, content)) is not None:
             return answer
         if self.firm_killed:
@@ -310,7 +318,7 @@ class FakeEngine:
 
     def _replace(self, request: dict[str, Any]) -> dict[str, Any]:
         key = request["account"], request["new_client_order_id"]
-        content = {k: v for k, v in request.items() if k != "id"}
+        content = {k: v for k, v in request.items() if k not in ("id", "deadline_ns")}
         if (answer := self._claim(key, content)) is not None:
             return answer
         old = self.orders.get((request["account"], request["client_order_id"]))
@@ -324,6 +332,42 @@ class FakeEngine:
             quantity=request["quantity"], leaves=request["quantity"], price_e4=request["price_e4"],
         )  # fmt: skip
         return self._reply("accepted", order)
+
+    def _preview_trigger(self, request: dict[str, Any]) -> dict[str, Any]:
+        return self._preview(request)
+
+    def _arm_trigger(self, request: dict[str, Any]) -> dict[str, Any]:
+        key = request["account"], request["client_order_id"]
+        content = {
+            k: v for k, v in request.items() if k not in ("id", "max_quote_age_ms", "reason_text", "deadline_ns")
+        }
+        if (answer := self._claim(key, content)) is not None:
+            return answer
+        order = self._make(
+            key, content, venue=request["venue"], symbol=request["symbol"], side=request["side"],
+            quantity=request["quantity"], leaves=request["quantity"], price_e4=request["price_e4"],
+            tif=request["tif"], state=int(OrderState.ARMED), kind=int(ExecKind.TRIGGER_ARMED),
+            condition=request["condition"], trigger_e4=request["trigger_e4"],
+        )  # fmt: skip
+        return self._reply("accepted", order)
+
+    def _disarm_trigger(self, request: dict[str, Any]) -> dict[str, Any]:
+        order = self.orders.get((request["account"], request["client_order_id"]))
+        if order is None:
+            return self._reply("refused", None, reason=int(Reason.UNKNOWN_ORDER))
+        if order["state"] not in (OrderState.ARMED, OrderState.EXPIRED):
+            return self._reply("refused", order, reason=int(Reason.ORDER_NOT_LIVE))
+        order["state"], order["leaves"] = int(OrderState.EXPIRED), 0
+        return self._reply("accepted", order)
+
+    def _triggers(self, request: dict[str, Any]) -> dict[str, Any]:
+        rows = [
+            {"expire_ns": self.contents[key].get("expire_ns", 0), "order": order}
+            for key, order in self.orders.items()
+            if order["state"] == OrderState.ARMED and request.get("symbol", order["symbol"]) == order["symbol"]
+            and order["order_id"] > request.get("after", 0)
+        ]  # fmt: skip
+        return {"triggers": rows[: request["max"]], "more": len(rows) > request["max"]}
 
     def _cancel(self, request: dict[str, Any]) -> dict[str, Any]:
         order = self.orders.get((request["account"], request["client_order_id"]))

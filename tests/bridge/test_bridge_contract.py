@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bridge_desk import connected
+from bridge_desk import TRIGGER, connected
 from mcp import Client
 
 from mcp_bridge import tools
@@ -170,6 +170,10 @@ def _calls() -> dict[str, dict[str, Any]]:
         "submit_order": order | {"client_order_id": "schema-1"},
         "get_order_status": {"client_order_id": "schema-1"},
         "list_open_orders": {},
+        "preview_trigger": TRIGGER,
+        "arm_trigger": TRIGGER | {"client_order_id": "schema-2"},
+        "list_triggers": {},
+        "disarm_trigger": {"client_order_id": "schema-2"},
         "list_positions": {},
         "list_fills": {},
         "get_risk_limits": {},

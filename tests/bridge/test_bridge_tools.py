@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from bridge_desk import ORDER, ask, connected, refuse
+from bridge_desk import ORDER, TRIGGER, ask, connected, refuse
 from fake_engine import FakeEngine
 from mcp import Client
 
@@ -244,7 +244,8 @@ async def test_every_success_says_where_it_comes_from(client: Client) -> None:
         },
         "cancel_order": {"client_order_id": "s-2"}, "cancel_all_orders": {"reason_text": "x"},
         "get_order_status": {"client_order_id": "s-1"},
-        "engage_kill_switch": {"scope": "agent", "reason_text": "x"},
+        "engage_kill_switch": {"scope": "agent", "reason_text": "x"}, "preview_trigger": TRIGGER,
+        "arm_trigger": TRIGGER | {"client_order_id": "s-3"}, "disarm_trigger": {"client_order_id": "s-3"},
     }  # fmt: skip
     for spec in TOOLS:
         answer = await ask(client, spec.name, **arguments.get(spec.name, {}))
