@@ -116,6 +116,8 @@ class House:
         self,
         *venues: SimulatedVenue,
         limits: LimitsConfig = WIDE,
+        account_limits: LimitsConfig | None = None,
+        agent_limits: dict[str, LimitsConfig] | None = None,
         feed: dict[str, Any] | None = None,
         venue: Callable[[VenueConfig], VenueConfig] = lambda venue: venue,
         engine: dict[str, Any] | None = None,
@@ -141,8 +143,11 @@ class House:
             ),
             bridge=settings,
             firm_limits=limits,
-            accounts=[AccountConfig(name=ACCOUNT, limits=limits)],
-            agents=[AgentConfig(name=name, account=ACCOUNT, may_short=True, limits=limits) for name in AGENTS],
+            accounts=[AccountConfig(name=ACCOUNT, limits=account_limits or limits)],
+            agents=[
+                AgentConfig(name=name, account=ACCOUNT, may_short=True, limits=(agent_limits or {}).get(name, limits))
+                for name in AGENTS
+            ],
             venues=[
                 *(venue(self._venue(exchange, feed or {})) for exchange in self.exchanges.values()),
                 *(self._outside_venue(entry.name, feed or {}) for entry in outside),

@@ -58,11 +58,11 @@ def positions(trades: Iterable[TradeRecord]) -> dict[str, int]:
 
 
 def engine_orders(house: House) -> dict[tuple[str, int], Standing]:
-    """Every order that the engine has ever sent and believes received. Orders known lost were never orders."""
+    """Every order that the engine has ever sent and believes received; refused and lost ones never were orders."""
     names = {number: name for name, number in STATES.items()}
     found = {}
     for order in house.orders():
-        if order.state == OrderState.LOST:
+        if order.state in (OrderState.DENIED, OrderState.LOST):
             continue
         # An order still without an answer stands under no name an exchange knows.
         state = names.get(OrderState(order.state), OrderState(order.state).name)
