@@ -277,7 +277,10 @@ def test_a_restart_is_seen_as_a_new_epoch(feed: Feed, run_dir: str) -> None:
             wait_until(lambda: engine.stats().feed[0].messages == len(feed.sent), "first day")
             assert isinstance(subscriber.recv(20), Snapshot)
             feed.send(day.messages(50))
-            assert isinstance(subscriber.recv(20), Frame)
+            item = subscriber.recv(20)
+            if isinstance(item, Gap):  # the DEALER found the new engine before the SUB did: what it missed is replayed
+                item = subscriber.recv(20)
+            assert isinstance(item, Frame)
         with Engine(config) as engine, EngineClient(config.router) as client:
             feed.send(day.messages(100))
             wait_until(lambda: engine.stats().feed[0].messages == len(feed.sent), "the day again")
