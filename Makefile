@@ -12,7 +12,8 @@ C_SOURCES := $(shell find fastpath/core sim/exchange -name '*.[ch]' 2>/dev/null)
 BUILD_FILES := pyproject.toml setup.py fastpath/build_core.py sim/exchange/build_native.py $(C_SOURCES)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-asan lint spec spec-check bench sim hdl-check lock clean
+.PHONY: help demo test test-asan lint spec spec-check bench sim hdl-check hdl-formal hdl-synth lock clean
+MODULE ?=
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -38,6 +39,18 @@ spec-check: .make/dev ## fail when a generated file is stale
 
 bench: .make/dev ## every benchmark: ratios with their conditions, JSON and plots in bench/results
 	$(BIN)/python -m bench $(ARGS)
+
+sim: .make/sim ## the RTL benches under Verilator (MODULE=name for one)
+	$(BIN)/python sim/rtl/run.py $(MODULE) $(ARGS)
+
+hdl-check: .make/sim ## static checks of the RTL: subset, combinational paths, resets
+	$(BIN)/python hdl/lint/checks.py $(ARGS)
+
+hdl-formal: .make/sim ## the proofs (MODULE=name for one; minutes)
+	$(BIN)/python hdl/formal/run.py $(MODULE) $(ARGS)
+
+hdl-synth: .make/sim ## place and route every block, and its page (an hour)
+	$(BIN)/python hdl/synth/sweep.py $(ARGS)
 
 lock: .venv/.uv ## resolve the lock files again
 	$(UV) pip compile -q pyproject.toml --extra bridge --extra build --generate-hashes --no-annotate --no-header --no-emit-index-url -o requirements/run.lock $(ARGS)
