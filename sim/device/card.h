@@ -9,6 +9,7 @@
  * Functions return 0 or a count, or a negative fp_error: FP_E_BAD_FIELD for an argument outside its range. */
 #ifndef FP_CARD_H
 #define FP_CARD_H
+#include "fp_registers.h"
 #include "records.h"
 #include <stddef.h>
 #include <stdint.h>
@@ -56,22 +57,29 @@ int fp_card_idle(struct fp_card *card, uint64_t cycles, struct fp_event *events,
 uint64_t fp_card_cycles(const struct fp_card *card);
 uint64_t fp_card_time_ns(const struct fp_card *card);
 
-/* Host port, feed. Each takes one cycle. index -1: the locate is no longer tracked. */
+/* Registers (fp_registers.h, FP_REG_*), through the card's AXI4-Lite port; a read or write takes some 6 cycles. FP_E_BAD_FIELD
+ * when the card answers an error: no such register, or not to be written. The functions below are made of these. */
+int fp_card_write(struct fp_card *card, uint32_t address, uint32_t value);
+int fp_card_read(struct fp_card *card, uint32_t address, uint32_t *value);
+
+/* Feed. index -1: the locate is no longer tracked. */
 int fp_card_symbol(struct fp_card *card, uint16_t locate, int index);
 /* Forget session, holds and position, start again at a sequence (0: the first seen). */
 int fp_card_resync(struct fp_card *card, uint64_t first_sequence);
 
-/* Host port, book. code 0 clears a symbol's stale mark, else the positive fp_error that its STALE record tells. */
+/* Book. code 0 clears a symbol's stale mark, else the positive fp_error that its STALE record tells. */
 int fp_card_mark(struct fp_card *card, int index, uint8_t code);
 /* Ends the state in which every book is stale. */
 int fp_card_clear_stale(struct fp_card *card);
+/* Forget every order, level and mark; the records' numbers begin at 1 again. Takes some 5,000 cycles. */
+int fp_card_reset_book(struct fp_card *card);
 
-/* Host port, trading. Fail closed: after open the kill switch is on, trading off, no session, every limit 0. */
+/* Trading. Fail closed: after open the kill switch is on, trading off, no session, every limit 0. */
 struct fp_card_trading {
-    uint8_t kill, enabled, session;
-    uint16_t rate_burst;
-    uint32_t rate_period_cycles; /* one order each; 0: none passes */
     uint64_t duplicate_cycles;   /* window of the duplicate check, below 2^48; 0: off */
+    uint32_t rate_period_cycles; /* one order each; 0: none passes */
+    uint16_t rate_burst;
+    uint8_t kill, enabled, session;
 };
 struct fp_card_limits {
     uint64_t notional_e4;        /* of one order */
@@ -83,12 +91,12 @@ struct fp_card_limits {
 enum fp_card_condition { FP_CARD_BID_AT_OR_ABOVE = 1, FP_CARD_BID_AT_OR_BELOW = 2, FP_CARD_ASK_AT_OR_ABOVE = 3, FP_CARD_ASK_AT_OR_BELOW = 4 };
 int fp_card_set_trading(struct fp_card *card, const struct fp_card_trading *trading);
 int fp_card_set_limits(struct fp_card *card, int index, const struct fp_card_limits *limits);
-/* An OUCH 5.0 Enter Order of 47..61 bytes with its appendage; the card puts the order number in. Takes 9 cycles.
- * FP_E_AGAIN: the slot's order is being looked at or sent. */
+/* An OUCH 5.0 Enter Order of 47..61 bytes with its appendage; the card puts the order number in.
+ * FP_E_AGAIN: the slot's order is being looked at or sent; the template is not sealed then. */
 int fp_card_set_template(struct fp_card *card, int slot, const uint8_t *message, size_t length);
 int fp_card_order_number(struct fp_card *card, uint32_t next);
 /* One shot: fires in the first record that changes the symbol's best and meets the condition, in no cycle from
- * expire_cycle on (0: never expires). An armed or waiting slot is left alone: see status. */
+ * expire_cycle on (0: never expires). An armed or waiting slot is left alone: see FP_REG_ARMED. */
 int fp_card_arm(struct fp_card *card, int slot, int index, enum fp_card_condition condition, uint32_t price_e4, uint64_t expire_cycle);
 int fp_card_disarm(struct fp_card *card, int slot);
 /* SoupBinTCP bytes that left so far, oldest first; at most max, the rest wait (65,536 bytes at most, then the card's
@@ -99,35 +107,13 @@ int fp_card_order_bytes(struct fp_card *card, uint8_t *bytes, int max);
 struct fp_card_fire {
     uint64_t rx_cycle;  /* of the last byte of the message that met the condition */
     uint64_t out_cycle; /* of the verdict; the first order byte leaves in the cycle after */
-    uint16_t slot, reasons; /* reasons 0: passed, the order left; else the bits of risk_gate.v */
+    uint16_t slot, reasons; /* reasons 0: passed, the order left; else the bits of FP_REG_REASONS */
 };
 /* Verdicts since the last call, oldest first; the card keeps the last 1,024. */
 int fp_card_fires(struct fp_card *card, struct fp_card_fire *fires, int max);
 
-struct fp_card_status {
-    uint64_t cycle, expected_sequence;
-    uint32_t live_orders, peak_orders, stash_orders, next_order_number;
-    uint32_t ring;           /* records that wait for the host */
-    uint16_t armed, fired, expired, disarmed; /* a bit for each slot */
-    uint16_t hold_a, hold_b; /* messages held behind a hole */
-    uint8_t ready, all_stale, synced, session_known, hole_open, line_down; /* line_down: bit 0 A, bit 1 B */
-    char session[10];
-};
-void fp_card_read_status(const struct fp_card *card, struct fp_card_status *out);
-
-/* Counters of the card's one-cycle pulses, by bit of gw_top's `stat`. */
-enum fp_card_counter {
-    FP_CARD_MESSAGES, FP_CARD_GAPS, FP_CARD_DUPLICATES_A, FP_CARD_DUPLICATES_B, FP_CARD_UNHELD_A, FP_CARD_UNHELD_B,
-    FP_CARD_REFUSED_A, FP_CARD_REFUSED_B, FP_CARD_HOLD_OVERFLOW_A, FP_CARD_HOLD_OVERFLOW_B, FP_CARD_FRAMES_A, FP_CARD_FRAMES_B,
-    FP_CARD_MATCHED_A, FP_CARD_MATCHED_B, FP_CARD_OTHER_A, FP_CARD_OTHER_B, FP_CARD_BAD_A, FP_CARD_BAD_B, FP_CARD_UNKNOWN_A,
-    FP_CARD_UNKNOWN_B, FP_CARD_BAD_LENGTH_A, FP_CARD_BAD_LENGTH_B, FP_CARD_QUEUED, FP_CARD_LOST, FP_CARD_UNTRACKED,
-    FP_CARD_UNKNOWN_TYPE, FP_CARD_WRONG_LENGTH, FP_CARD_BAD_VALUE, FP_CARD_UNKNOWN_REF, FP_CARD_CONTRADICTIONS, FP_CARD_TABLE_FULL,
-    FP_CARD_CROSSED, FP_CARD_SLOW, FP_CARD_DROPPED, FP_CARD_FAR, FP_CARD_EVICTED, FP_CARD_SIDE_LOST, FP_CARD_BROKEN, FP_CARD_FIRED,
-    FP_CARD_EXPIRED, FP_CARD_PASSED, FP_CARD_REJECTED, FP_CARD_COUNTERS
-};
-void fp_card_read_counters(const struct fp_card *card, uint64_t out[FP_CARD_COUNTERS]);
-
-/* What the order table holds, for checks: every live order, in no order. Returns how many there are; writes at most max. */
+/* What the order table holds, for checks: every live order, in no order. Returns how many there are; writes at most max.
+ * Not something a real card could tell. */
 struct fp_card_order {
     uint64_t ref;
     uint32_t price_e4, shares;

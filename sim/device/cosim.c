@@ -347,6 +347,14 @@ static void feed(double started) {
     check();
 }
 
+static uint64_t counter(uint32_t address) { /* 32 bits wide on the card */
+    uint32_t value;
+    int error = fp_card_read(card, address, &value);
+    if (error)
+        stop("no such counter", error);
+    return value;
+}
+
 int main(int argc, char **argv) {
     for (int i = 2; i < argc; i++)
         if (!option(argv[i]))
@@ -363,24 +371,21 @@ int main(int argc, char **argv) {
     if (error)
         stop("the software book is corrupt", error);
     struct fp_book_stats stats;
-    struct fp_card_status status;
-    uint64_t counters[FP_CARD_COUNTERS], cycles = fp_card_cycles(card) - first_cycle;
+    uint64_t cycles = fp_card_cycles(card) - first_cycle;
     fp_book_stats(book, &stats);
-    fp_card_read_status(card, &status);
-    fp_card_read_counters(card, counters);
     printf("{\"equal\": true, \"messages\": %" PRIu64 ", \"applied\": %" PRIu64 ", \"not_carried\": %" PRIu64 ", \"frames\": %" PRIu64
            ", \"dropped_a\": %" PRIu64 ", \"dropped_b\": %" PRIu64 ", \"records\": %" PRIu64 ", \"compared\": %" PRIu64
            ", \"notices\": %" PRIu64 ", \"excused_records\": %" PRIu64 ", \"table_full\": %" PRIu64 ", \"sides_lost\": %" PRIu64
-           ", \"stale_owed\": %" PRIu64 ", \"checkpoints\": %" PRIu64 ", \"live_orders\": %u, \"peak_orders\": %u, \"cycles\": %" PRIu64
+           ", \"stale_owed\": %" PRIu64 ", \"checkpoints\": %" PRIu64 ", \"live_orders\": %u, \"peak_orders\": %" PRIu64 ", \"cycles\": %" PRIu64
            ", \"wall_s\": %.3f, \"cpu_s\": %.3f, \"cycles_per_s\": %.0f, \"messages_per_s\": %.0f, \"duplicates\": %" PRIu64
-           ", \"unheld\": %" PRIu64 ", \"queued\": %" PRIu64 ", \"slow\": %" PRIu64 ", \"lost\": %" PRIu64 ", \"dropped_records\": %" PRIu64
+           ", \"unheld\": %" PRIu64 ", \"queued\": %" PRIu64 ", \"searched\": %" PRIu64 ", \"lost\": %" PRIu64 ", \"dropped_records\": %" PRIu64
            ", \"broken\": %" PRIu64 ", \"far\": %" PRIu64 ", \"evicted\": %" PRIu64 ", \"kinds\": {",
            total, applied, not_carried, frames, dropped[0], dropped[1], compare.records, compare.compared, compare.notices,
            compare.excused_records, compare.table_full, compare.sides_lost, compare.stale_owed, checkpoints, stats.live_orders,
-           status.peak_orders, cycles, wall, cpu, (double)cycles / cpu, (double)total / cpu,
-           counters[FP_CARD_DUPLICATES_A] + counters[FP_CARD_DUPLICATES_B], counters[FP_CARD_UNHELD_A] + counters[FP_CARD_UNHELD_B],
-           counters[FP_CARD_QUEUED], counters[FP_CARD_SLOW], counters[FP_CARD_LOST], counters[FP_CARD_DROPPED], counters[FP_CARD_BROKEN],
-           counters[FP_CARD_FAR], counters[FP_CARD_EVICTED]);
+           counter(FP_REG_ORDERS_PEAK), cycles, wall, cpu, (double)cycles / cpu, (double)total / cpu,
+           counter(FP_REG_COUNT_DUPLICATE_A) + counter(FP_REG_COUNT_DUPLICATE_B), counter(FP_REG_COUNT_UNHELD_A) + counter(FP_REG_COUNT_UNHELD_B),
+           counter(FP_REG_COUNT_QUEUED), counter(FP_REG_COUNT_SEARCHED), counter(FP_REG_COUNT_LOST), counter(FP_REG_COUNT_DROPPED),
+           counter(FP_REG_COUNT_BROKEN), counter(FP_REG_COUNT_FAR), counter(FP_REG_COUNT_EVICTED));
     const char *comma = "";
     for (int kind = 0; kind < 256; kind++)
         if (compare.kinds[kind]) {
