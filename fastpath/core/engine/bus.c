@@ -38,7 +38,7 @@ static int check_endpoint(const char *endpoint, char *error_text) {
 
 static int open_socket(struct fp_bus *bus, void **out, int type, int hwm, const char *endpoint, char *error_text) {
     const struct fp_zmq *zmq = &bus->zmq;
-    int failed = check_endpoint(endpoint, error_text), linger = 0;
+    int failed = check_endpoint(endpoint, error_text), linger = 0, on = 1;
     int64_t most = MAX_MESSAGE;
     if (failed) return failed;
     *out = zmq->socket(bus->context, type);
@@ -47,6 +47,8 @@ static int open_socket(struct fp_bus *bus, void **out, int type, int hwm, const 
     zmq->setsockopt(*out, FP_ZMQ_SNDHWM, &hwm, sizeof hwm);
     zmq->setsockopt(*out, FP_ZMQ_RCVHWM, &hwm, sizeof hwm);
     zmq->setsockopt(*out, FP_ZMQ_MAXMSGSIZE, &most, sizeof most);
+    /* An answer that cannot be delivered is an error to count; by default libzmq would drop it in silence. */
+    if (type == FP_ZMQ_ROUTER) zmq->setsockopt(*out, FP_ZMQ_ROUTER_MANDATORY, &on, sizeof on);
     /* libzmq removes a socket file that a killed engine left; a live one is kept out by the run_dir's lock. */
     if (zmq->bind(*out, endpoint) != 0) return bus_error(bus, "listen on", endpoint, error_text);
     if (chmod(endpoint + 6, 0600) == 0) return 0;

@@ -258,6 +258,9 @@ int fp_oms_receive(struct fp_oms *oms, uint8_t index, const uint8_t *bytes, size
         int taken = fp_soup_client_receive(&venue->soup, now_ns, bytes + at, length - at, &event);
         if (taken == 0)
             break;
+        /* What is not a wrong length is out of place: no login answer of ours, or data before it. */
+        if (taken < 0 && taken != FP_E_BAD_LENGTH)
+            venue->stats.anomalies++;
         int rc = taken < 0 ? taken : handle(oms, index, &event, now_ns);
         if (taken > 0) {
             at += (size_t)taken;
