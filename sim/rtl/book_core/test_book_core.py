@@ -133,7 +133,9 @@ class Bench:
         sent = self.sent[-len(messages) :]
         self.at = len(self.got)
         waited, queued = int(self.dut.waited.value), int(self.dut.queued.value)
-        self.dut._log.info("%d records; so far %d waited for the ladder, %d messages queued", len(records), waited, queued)
+        self.dut._log.info(
+            "%d records; so far %d waited for the ladder, %d messages queued", len(records), waited, queued
+        )
         index = 0
         for number, m in enumerate(messages):
             index = self.skip_marks(records, index)
@@ -247,7 +249,9 @@ async def beyond_the_window(dut: Any) -> None:
             m = traffic.one()
             if chr(m.type) in "AF" and bench.rng.random() < 0.02:
                 m.price = bench.rng.choice((100, 1_999_999_900, 2_000_000, 9_999, 10_000, 9_950, 10_100))
-            traffic.middle = [max(tick * 10, price + bench.rng.choice((-tick, 0, tick)) * levels // 20) for price in traffic.middle]
+            traffic.middle = [
+                max(tick * 10, price + bench.rng.choice((-tick, 0, tick)) * levels // 20) for price in traffic.middle
+            ]
             messages.append(m)
         await bench.drive(on_the_wire(messages, 5, phase=bench.rng.randrange(8)))
         await bench.settle()
@@ -330,8 +334,12 @@ async def searches(dut: Any) -> None:
         for i in range(150):
             symidx, side = bench.rng.randrange(symbols), bench.rng.getrandbits(1)
             price = 500_000 + (1 if side else -1) * 100 * bench.rng.choice((i + 1, 13 * i + 1))
-            adds.append(Norm(ord("A"), symidx=symidx, locate=symidx + 100, ref=1 << 40 | i, side=side, shares=10 + i, price=price))
-        order = sorted(adds, key=lambda m: (abs(m.price - 500_000)))
+            adds.append(
+                Norm(
+                    ord("A"), symidx=symidx, locate=symidx + 100, ref=1 << 40 | i, side=side, shares=10 + i, price=price
+                )
+            )
+        order = sorted(adds, key=lambda m: abs(m.price - 500_000))
         takes = [replace(m, type=ord("D"), side=0, shares=0, price=0) for m in order]
         bench.rng.shuffle(adds)
         await bench.drive(on_the_wire(adds + takes, 5, phase=bench.rng.randrange(8)))
@@ -366,7 +374,14 @@ async def reset_and_marks(dut: Any) -> None:
             await bench.settle()
             bench.compare(messages)
         notices = [Norm(K.SESSION, tracked=False, shares=1), Norm(K.LINE_DOWN, tracked=False, line_b=1)]
-        notices += [bench.rng.choice((Norm(K.GAP_LOST, tracked=False, ref=7, shares=3), Norm(K.FRAME_BAD, tracked=False, ref=9, shares=1, price=18)))]
+        notices += [
+            bench.rng.choice(
+                (
+                    Norm(K.GAP_LOST, tracked=False, ref=7, shares=3),
+                    Norm(K.FRAME_BAD, tracked=False, ref=9, shares=1, price=18),
+                )
+            )
+        ]
         await bench.drive(on_the_wire(notices, 5, gap=3))
         await bench.settle()
         bench.compare(notices)
@@ -412,7 +427,9 @@ async def slow_host(dut: Any) -> None:
         last = have.seq
         want = wanted[have.seq]
         loose = F.STALE
-        assert replace(have, rx_ns=0, aux=0, flags=have.flags & ~loose) == replace(want, seq=have.seq, flags=want.flags & ~loose)
+        assert replace(have, rx_ns=0, aux=0, flags=have.flags & ~loose) == replace(
+            want, seq=have.seq, flags=want.flags & ~loose
+        )
         if hole:
             assert have.flags & F.STALE
     assert dut.all_stale.value == 1

@@ -33,7 +33,16 @@ class Bus:
         dut = self.dut
         for name in ("awvalid", "wvalid", "bready", "arvalid", "rready"):
             getattr(dut, f"s_axil_{name}").value = 0
-        for name in ("pass_valid", "reject_valid", "out_slot", "out_reasons", "ev_valid", "ev_latency", "count", "expected_seq"):
+        for name in (
+            "pass_valid",
+            "reject_valid",
+            "out_slot",
+            "out_reasons",
+            "ev_valid",
+            "ev_latency",
+            "count",
+            "expected_seq",
+        ):
             getattr(dut, name).value = 0
         for name, value in SHOWN.values():
             getattr(dut, name).value = value
@@ -80,7 +89,10 @@ class Bus:
         raise AssertionError("no answer")
 
     async def write(self, address: int, data: int, strobe: int = 15) -> int:
-        parts = [cocotb.start_soon(self.channel("aw", awaddr=address)), cocotb.start_soon(self.channel("w", wdata=data, wstrb=strobe))]
+        parts = [
+            cocotb.start_soon(self.channel("aw", awaddr=address)),
+            cocotb.start_soon(self.channel("w", wdata=data, wstrb=strobe)),
+        ]
         response, _ = await self.answer("b")
         for part in parts:
             await part

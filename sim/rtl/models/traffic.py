@@ -1,4 +1,3 @@
-# ruff: noqa: S311 - reproducible test data, not cryptography
 """Random norm-bus traffic that keeps a book busy, and the cycles in which the feed half would bring it.
 
 It makes messages and times only; what they must do is for models/events.py to say.

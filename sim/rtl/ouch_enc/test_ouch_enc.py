@@ -15,7 +15,11 @@ def enter_order(rng: random.Random, tags: bytes = b"") -> tuple[bytes, tuple[int
     """An Enter Order with random fields; its bytes and {sell, quantity, price}."""
     side, quantity, price = rng.choice(b"BSTE"), rng.randrange(1, 1_000_000), rng.randrange(1, 2_000_000_000)
     head = struct.pack(">cIBI8sQ", b"O", rng.getrandbits(32), side, quantity, rng.randbytes(8), price)
-    return head + rng.randbytes(5) + rng.randbytes(14) + struct.pack(">H", len(tags)) + tags, (int(side != 66), quantity, price)
+    return head + rng.randbytes(5) + rng.randbytes(14) + struct.pack(">H", len(tags)) + tags, (
+        int(side != 66),
+        quantity,
+        price,
+    )
 
 
 class Bench:

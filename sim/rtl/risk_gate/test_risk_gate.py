@@ -11,7 +11,9 @@ from cocotb.triggers import FallingEdge, RisingEdge
 from sim.rtl.models.streams import Cycles
 
 PARAMETERS = [{"SYM_LOG2": 3}, {"SYM_LOG2": 10, "DUP_LOG2": 2}]
-KILL, DISABLED, QUANTITY, NOTIONAL, COLLAR, POSITION, RATE, DUPLICATE, STALE, HALTED, REFERENCE, ORDER, SESSION = range(13)
+KILL, DISABLED, QUANTITY, NOTIONAL, COLLAR, POSITION, RATE, DUPLICATE, STALE, HALTED, REFERENCE, ORDER, SESSION = range(
+    13
+)
 
 
 @dataclass
@@ -54,7 +56,9 @@ class Gate:
         elif refill and not spent and self.tokens != self.burst:
             self.tokens += 1
 
-    def judge(self, now: int, symidx: int, bid: int, ask: int, stale: int, halted: int, order: tuple[int, int, int, int]) -> int:
+    def judge(
+        self, now: int, symidx: int, bid: int, ask: int, stale: int, halted: int, order: tuple[int, int, int, int]
+    ) -> int:
         """The reasons against an order {valid, sell, quantity, price}."""
         valid, sell, quantity, price = order
         limit = self.limits.get(symidx, Limits())
@@ -117,12 +121,18 @@ class Bench:
         if symidx < self.gate.known:
             self.gate.limits[symidx] = limits
         dut.limit_write.value, dut.limit_symidx.value, dut.limit_enable.value = 1, symidx, limits.enable
-        dut.limit_quantity.value, dut.limit_notional.value, dut.limit_collar.value = limits.quantity, limits.notional, limits.collar
+        dut.limit_quantity.value, dut.limit_notional.value, dut.limit_collar.value = (
+            limits.quantity,
+            limits.notional,
+            limits.collar,
+        )
         dut.limit_buy_room.value, dut.limit_sell_room.value = limits.room
         await self.step()
         dut.limit_write.value = 0
 
-    async def order(self, symidx: int, bid: int, ask: int, stale: int, halted: int, order: tuple[int, int, int, int]) -> int:
+    async def order(
+        self, symidx: int, bid: int, ask: int, stale: int, halted: int, order: tuple[int, int, int, int]
+    ) -> int:
         """Send one order in; returns the reasons, after comparing them with the reference's."""
         dut = self.dut
         slot = self.rng.randrange(16)
@@ -140,7 +150,9 @@ class Bench:
         await self.step()
         await self.step(spent=want == 0)
         await FallingEdge(dut.clk)
-        assert (int(dut.pass_valid.value), int(dut.reject_valid.value)) == (int(want == 0), int(want != 0)), f"reasons {want:#x}"
+        assert (int(dut.pass_valid.value), int(dut.reject_valid.value)) == (int(want == 0), int(want != 0)), (
+            f"reasons {want:#x}"
+        )
         have = int(dut.out_reasons.value)
         assert have == want, f"reasons {have:#x}, expected {want:#x} for {order} at {bid}/{ask} of {symidx}"
         assert dut.out_slot.value == slot
@@ -268,7 +280,16 @@ async def random_orders(dut: Any) -> None:
         if rng.random() < 0.2:
             symidx = rng.randrange(min(4, bench.gate.known)) if rng.random() < 0.9 else 1000
             room = [rng.choice((0, 100, 5000, 1 << 31)), rng.choice((0, 100, 5000, 1 << 31))]
-            await bench.limit(symidx, Limits(int(rng.random() < 0.9), rng.choice((0, 100, 999_999)), rng.choice((0, 10**8, 10**12)), rng.choice((0, 50, 10000, 65535)), room))
+            await bench.limit(
+                symidx,
+                Limits(
+                    int(rng.random() < 0.9),
+                    rng.choice((0, 100, 999_999)),
+                    rng.choice((0, 10**8, 10**12)),
+                    rng.choice((0, 50, 10000, 65535)),
+                    room,
+                ),
+            )
         if rng.random() < 0.1:
             await bench.configure(
                 kill=int(rng.random() < 0.05), trade=int(rng.random() < 0.95), session=int(rng.random() < 0.95),
@@ -278,7 +299,12 @@ async def random_orders(dut: Any) -> None:
         if rng.random() < 0.3:
             await bench.step(rng.randrange(40))
         price = rng.choice((0, 100, 990_000, 1_000_000, 1_005_000, 1_999_999_900, 2_000_000_000))
-        order = (int(rng.random() < 0.97), rng.getrandbits(1), rng.choice((0, 1, 100, 101, 1000, 999_999, 1_000_000)), price)
+        order = (
+            int(rng.random() < 0.97),
+            rng.getrandbits(1),
+            rng.choice((0, 1, 100, 101, 1000, 999_999, 1_000_000)),
+            price,
+        )
         bid, ask = rng.choice((0, 990_000, 1_000_000)), rng.choice((0, 1_000_000, 1_000_100))
         symidx = rng.randrange(min(4, bench.gate.known)) if rng.random() < 0.97 else 1020
         reasons = await bench.order(symidx, bid, ask, int(rng.random() < 0.05), int(rng.random() < 0.05), order)

@@ -59,7 +59,12 @@ async def random_traffic(dut: Any) -> None:
         dut.now.value = now
         dut.fire_ready.value = int(not busy_gate)
         dut.cmd_valid.value, dut.cmd_arm.value, dut.cmd_slot.value = int(command), int(arm), at
-        dut.cmd_symidx.value, dut.cmd_condition.value, dut.cmd_price.value, dut.cmd_expire.value = symidx, condition, price, expire
+        dut.cmd_symidx.value, dut.cmd_condition.value, dut.cmd_price.value, dut.cmd_expire.value = (
+            symidx,
+            condition,
+            price,
+            expire,
+        )
         dut.ev_valid.value, dut.ev_row.value, dut.ev_changed.value = int(record), int(row), int(changed)
         dut.ev_symidx.value, dut.ev_bid.value, dut.ev_ask.value = ev_symidx, bid, ask
         dut.ev_stale.value, dut.ev_halted.value, dut.ev_rx_cycle.value = stale, halted, rx
@@ -119,7 +124,11 @@ async def disarmed_in_time(dut: Any) -> None:
         await RisingEdge(dut.clk)
         dut.cmd_valid.value, dut.ev_valid.value = late, 0
         await FallingEdge(dut.clk)
-        assert dut.fire_valid.value == late and int(dut.disarmed.value) == (1 - late) << 1 and int(dut.fired.value) == late << 1
+        assert (
+            dut.fire_valid.value == late
+            and int(dut.disarmed.value) == (1 - late) << 1
+            and int(dut.fired.value) == late << 1
+        )
         await RisingEdge(dut.clk)
         dut.cmd_valid.value = 0
         for _ in range(3):

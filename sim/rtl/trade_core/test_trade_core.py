@@ -78,7 +78,12 @@ class Bench:
 
     async def limit(self, symidx: int, quantity: int = 999_999) -> None:
         dut = self.dut
-        dut.limit_write.value, dut.limit_symidx.value, dut.limit_enable.value, dut.limit_quantity.value = 1, symidx, 1, quantity
+        dut.limit_write.value, dut.limit_symidx.value, dut.limit_enable.value, dut.limit_quantity.value = (
+            1,
+            symidx,
+            1,
+            quantity,
+        )
         dut.limit_notional.value, dut.limit_collar.value = 1 << 62, 65535
         dut.limit_buy_room.value, dut.limit_sell_room.value = 1 << 31, 1 << 31
         await RisingEdge(dut.clk)
@@ -162,5 +167,7 @@ async def refused_and_together(dut: Any) -> None:
     await bench.show(7, 950, 1000)
     await bench.show(7, 0, 0)
     await bench.wait(100)
-    assert [data for _, data in bench.packets] == [packet(messages[slot], urn + i) for i, slot in enumerate((0, 4, 9, 13))]
+    assert [data for _, data in bench.packets] == [
+        packet(messages[slot], urn + i) for i, slot in enumerate((0, 4, 9, 13))
+    ]
     assert len(bench.rejected) == 1
