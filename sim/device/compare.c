@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+enum { BBO_FLAGS = FP_EF_STALE | FP_EF_BBO_CHANGED | FP_EF_CROSSED | FP_EF_OVERFLOW };
 enum { CODE_BAD_FIELD = -FP_E_BAD_FIELD, CODE_NO_ROOM = -FP_E_NO_ROOM, SHOWN = 100 };
 
 void fp_compare_init(struct fp_compare *compare) {
@@ -48,9 +49,12 @@ static int differ(struct fp_compare *compare, const struct fp_event *event, cons
     return FP_E_CORRUPT;
 }
 
-static int same(const struct fp_event *a, const struct fp_event *b, uint16_t ignored) {
-    return a->venue_ns == b->venue_ns && a->ref == b->ref && a->price_e4 == b->price_e4 && a->shares == b->shares && a->bid_e4 == b->bid_e4 &&
-           a->bid_shares == b->bid_shares && a->ask_e4 == b->ask_e4 && a->ask_shares == b->ask_shares && a->locate == b->locate &&
+/* shown: the BBO is to be the same as well. */
+static int same(const struct fp_event *a, const struct fp_event *b, uint16_t ignored, int shown) {
+    if (shown ? a->bid_e4 != b->bid_e4 || a->bid_shares != b->bid_shares || a->ask_e4 != b->ask_e4 || a->ask_shares != b->ask_shares
+              : !(a->flags & FP_EF_STALE))
+        return 0;
+    return a->venue_ns == b->venue_ns && a->ref == b->ref && a->price_e4 == b->price_e4 && a->shares == b->shares && a->locate == b->locate &&
            a->venue == b->venue && a->kind == b->kind && !((a->flags ^ b->flags) & (uint16_t)~ignored);
 }
 
@@ -60,7 +64,7 @@ static int is_notice(uint8_t kind) {
 
 /* Records of excused symbols are not waited for. */
 static void drop_excused(struct fp_compare *compare) {
-    for (struct fp_expected *next = head(compare); next && compare->excused[next->event.locate]; next = head(compare))
+    for (struct fp_expected *next = head(compare); next && compare->excused[next->event.locate] == FP_EXCUSED_ORDERS; next = head(compare))
         compare->get++;
 }
 
@@ -77,9 +81,11 @@ int fp_compare_record(struct fp_compare *compare, const struct fp_event *event) 
     drop_excused(compare);
     const struct fp_expected *wanted = head(compare);
     uint16_t ignored = compare->ignored_flags | (compare->owed[locate] ? FP_EF_STALE : 0);
-    if (wanted && same(event, &wanted->event, ignored)) {
+    int lost = compare->excused[locate] == FP_EXCUSED_LEVELS || compare->excused[locate] == FP_EXCUSED_SOON;
+    if (wanted && (lost ? same(event, &wanted->event, ignored | BBO_FLAGS, 0) : same(event, &wanted->event, ignored, 1))) {
         compare->get++;
         compare->compared++;
+        compare->excused_records += (uint64_t)lost;
         compare->kinds[event->kind]++;
         return 0;
     }
@@ -90,23 +96,24 @@ int fp_compare_record(struct fp_compare *compare, const struct fp_event *event) 
     }
     if (event->kind == FP_EV_STALE && event->price_e4 == CODE_NO_ROOM && !event->ref) {
         compare->sides_lost++;
-        compare->excused[locate] = 1;
+        if (compare->excused[locate] != FP_EXCUSED_ORDERS)
+            compare->excused[locate] = FP_EXCUSED_LEVELS;
         return 0;
     }
-    if (compare->excused[locate]) {
+    if (compare->excused[locate] == FP_EXCUSED_ORDERS) {
         compare->excused_records++;
-        return event->flags & FP_EF_STALE ? 0 : differ(compare, event, "a symbol that lost orders or levels is not flagged stale");
+        return event->flags & FP_EF_STALE ? 0 : differ(compare, event, "a symbol that lost orders is not flagged stale");
     }
     if (!wanted)
         return differ(compare, event, "the card left a record that the software did not");
     if (event->kind == FP_EV_TABLE_FULL && event->ref == wanted->event.ref && event->flags & FP_EF_STALE && locate == wanted->event.locate) {
         compare->table_full++;
-        compare->excused[locate] = 1;
+        compare->excused[locate] = FP_EXCUSED_ORDERS;
         compare->get++;
         return 0;
     }
-    if (event->flags & ~wanted->event.flags & FP_EF_STALE && locate == wanted->event.locate) {
-        compare->excused[locate] = 2;
+    if (!lost && same(event, &wanted->event, ignored | BBO_FLAGS, 0) && !(wanted->event.flags & FP_EF_STALE)) {
+        compare->excused[locate] = FP_EXCUSED_SOON;
         compare->excused_records++;
         compare->get++;
         compare->wanted = *wanted; /* shown should the STALE with code 7 never come */
@@ -123,7 +130,7 @@ int fp_compare_settled(struct fp_compare *compare) {
     for (int locate = 0; locate < 65536; locate++) {
         if (compare->owed[locate])
             return differ(compare, NULL, "an order's owner was not told STALE");
-        if (compare->excused[locate] == 2) {
+        if (compare->excused[locate] == FP_EXCUSED_SOON) {
             compare->reason = "a record was flagged stale without a reason";
             return FP_E_CORRUPT;
         }

@@ -4,9 +4,10 @@
  *  - Notices of the card's feed half (session, lines, gaps, bad frames) have no counterpart in the software book: they are
  *    counted and only their place in the numbering is checked. A GAP_LOST, or a FRAME_BAD of which messages had left, makes
  *    every book stale: the caller learns it from `all_stale` and marks the software's.
- *  - The card's order table and price window are finite. TABLE_FULL where the software had room, or a lost side (STALE with
- *    code 7): the symbol is excused from then on; its records must be flagged STALE and are not compared otherwise. Records
- *    between the loss and its STALE are excused too, when it comes.
+ *  - The card's order table is finite: TABLE_FULL where the software had room. The symbol is excused from then on; its
+ *    records must be flagged STALE and are not compared otherwise.
+ *  - So is its price window: a side whose best level fell out of it is lost, told by a STALE with code 7. From the first
+ *    record that this spoils on, the symbol's records must be flagged STALE and equal in all but the BBO.
  *  - An order named by a message of another symbol makes both symbols stale. The software tells the owner first; the card
  *    tells it a few records later, without MORE.
  *  - LINE_B is not compared when both lines are fed: which was first is the card's to say. */
@@ -21,6 +22,9 @@ enum {
     FP_COMPARE_HISTORY = 128,  /* records of the card kept for a report; the last 100 are printed */
     FP_COMPARE_MESSAGE = 64
 };
+
+/* What a symbol is excused for. SOON: its STALE with code 7 must still come. */
+enum fp_excuse { FP_EXCUSED_NOT, FP_EXCUSED_ORDERS, FP_EXCUSED_SOON, FP_EXCUSED_LEVELS };
 
 /* A record the software book left, and the message it comes from. */
 struct fp_expected {
@@ -40,7 +44,7 @@ struct fp_compare {
     uint64_t next_seq;
     uint16_t ignored_flags;    /* not compared */
     uint8_t all_stale;         /* a notice said that every book is stale; the caller clears it */
-    uint8_t excused[65536];    /* by locate: 0 no, 1 yes, 2 a STALE with code 7 must still come */
+    uint8_t excused[65536];    /* by locate: enum fp_excuse */
     uint8_t owed[65536];       /* by locate: STALE records of the owner that must still come */
     uint64_t owed_ref[65536];
     struct fp_event difference; /* the card's record that differs, when there was one */
