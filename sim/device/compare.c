@@ -18,9 +18,11 @@ static struct fp_expected *head(struct fp_compare *compare) {
 int fp_compare_expect(struct fp_compare *compare, const struct fp_event *events, int count, uint64_t message, const uint8_t *bytes, int length) {
     int first = 0;
     if (count == 2 && events[0].kind == FP_EV_STALE) { /* an order of another symbol: its owner's record comes later */
-        uint16_t owner = events[0].locate;
-        compare->owed[owner]++;
-        compare->owed_ref[owner] = events[0].ref;
+        if (compare->debt_count == FP_COMPARE_DEBTS)
+            return FP_E_NO_ROOM;
+        compare->owed[events[0].locate]++;
+        compare->debts[compare->debt_count].owner = events[0].locate;
+        compare->debts[compare->debt_count++].ref = events[0].ref;
         first = 1;
     }
     for (int i = first; i < count; i++) {
@@ -68,6 +70,18 @@ static void drop_excused(struct fp_compare *compare) {
         compare->get++;
 }
 
+/* The owner of an order that another symbol's message named is told. Returns 1 when that was owed. */
+static int pay(struct fp_compare *compare, uint16_t owner, uint64_t ref) {
+    for (int i = 0; i < compare->debt_count; i++)
+        if (compare->debts[i].owner == owner && compare->debts[i].ref == ref) {
+            compare->debts[i] = compare->debts[--compare->debt_count];
+            compare->owed[owner]--;
+            compare->stale_owed++;
+            return 1;
+        }
+    return 0;
+}
+
 int fp_compare_record(struct fp_compare *compare, const struct fp_event *event) {
     compare->history[compare->records++ % FP_COMPARE_HISTORY] = *event;
     if (event->seq != compare->next_seq++)
@@ -89,11 +103,8 @@ int fp_compare_record(struct fp_compare *compare, const struct fp_event *event) 
         compare->kinds[event->kind]++;
         return 0;
     }
-    if (event->kind == FP_EV_STALE && compare->owed[locate] && event->price_e4 == CODE_BAD_FIELD && event->ref == compare->owed_ref[locate]) {
-        compare->owed[locate]--;
-        compare->stale_owed++;
+    if (event->kind == FP_EV_STALE && event->price_e4 == CODE_BAD_FIELD && pay(compare, locate, event->ref))
         return 0;
-    }
     if (event->kind == FP_EV_STALE && event->price_e4 == CODE_NO_ROOM && !event->ref) {
         compare->sides_lost++;
         if (compare->excused[locate] != FP_EXCUSED_ORDERS)

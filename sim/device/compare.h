@@ -20,7 +20,8 @@
 enum {
     FP_COMPARE_WAITING = 8192, /* records of the software that the card still owes; a power of two */
     FP_COMPARE_HISTORY = 128,  /* records of the card kept for a report; the last 100 are printed */
-    FP_COMPARE_MESSAGE = 64
+    FP_COMPARE_MESSAGE = 64,
+    FP_COMPARE_DEBTS = 64
 };
 
 /* What a symbol is excused for. SOON: its STALE with code 7 must still come. */
@@ -46,14 +47,18 @@ struct fp_compare {
     uint8_t all_stale;         /* a notice said that every book is stale; the caller clears it */
     uint8_t excused[65536];    /* by locate: enum fp_excuse */
     uint8_t owed[65536];       /* by locate: STALE records of the owner that must still come */
-    uint64_t owed_ref[65536];
+    struct {
+        uint64_t ref;
+        uint16_t owner;
+    } debts[FP_COMPARE_DEBTS]; /* the same, one by one; no order */
+    int debt_count;
     struct fp_event difference; /* the card's record that differs, when there was one */
     struct fp_expected wanted;
     const char *reason;        /* NULL: no difference so far */
 };
 
 void fp_compare_init(struct fp_compare *compare);
-/* What the software says the message leaves (seq not looked at). 0, or FP_E_NO_ROOM: the card owes too many. */
+/* What the software says the message leaves (seq not looked at). 0, or FP_E_NO_ROOM: the card owes too many records. */
 int fp_compare_expect(struct fp_compare *compare, const struct fp_event *events, int count, uint64_t message, const uint8_t *bytes, int length);
 /* One record of the card. 0, or FP_E_CORRUPT at the first difference, which stays in the struct. */
 int fp_compare_record(struct fp_compare *compare, const struct fp_event *event);

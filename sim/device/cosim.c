@@ -28,9 +28,9 @@ static const uint64_t MIDNIGHT_NS = 1577682000000000000u;
 
 static struct {
     uint64_t messages, checkpoint, seed;
-    uint32_t symbols, packet, lines, lag, gap, drop;
+    uint32_t symbols, packet, lines, lag, gap, drop, skew;
     const char *names; /* locates or symbols, separated by commas */
-} options = {UINT64_MAX, 1000000, 1, FP_CARD_SYMBOLS, 64, LINES_A, 0, 3, 0, NULL};
+} options = {UINT64_MAX, 1000000, 1, FP_CARD_SYMBOLS, 64, LINES_A, 0, 3, 0, 0, NULL};
 
 static struct fp_source source;
 static struct fp_book *book;
@@ -261,6 +261,8 @@ static int option(const char *argument) {
         options.gap = (uint32_t)number;
     else if (IS("drop"))
         options.drop = (uint32_t)number;
+    else if (IS("skew")) /* plants a difference: ns that the card's midnight is off */
+        options.skew = (uint32_t)number;
     else if (IS("symbols"))
         options.names = value;
     else
@@ -281,7 +283,7 @@ static void prepare(const char *path) {
     book = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (book == MAP_FAILED || (error = fp_book_init(book, &book_config)))
         stop("no book", error);
-    struct fp_card_config config = {.first_sequence = 1, .gap_wait_cycles = 1u << 20, .midnight_ns = MIDNIGHT_NS, .venue = 3,
+    struct fp_card_config config = {.first_sequence = 1, .gap_wait_cycles = 1u << 20, .midnight_ns = MIDNIGHT_NS + options.skew, .venue = 3,
                                     .frame_gap_cycles = (uint8_t)options.gap};
     for (int line = 0; line < 2; line++) {
         config.address[line] = options.lines >> line & 1 ? GROUP[line] : 0;

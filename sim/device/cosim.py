@@ -45,7 +45,7 @@ def cosim(path: Path, options: dict[str, object], variant: str = "card", quiet: 
 
     Options: messages, checkpoint, seed, count (symbols, at most 256, the busiest), symbols (names or locates), packet
     (messages in one, 0: random), lines (a, b, both), lag (B behind A, cycles, at most, random), gap (idle cycles between
-    frames), drop (frames of one line in a thousand that are lost; lines both).
+    frames), drop (frames of one line in a thousand that are lost; lines both), skew (plants a difference, for tests).
     """
     program = build(VARIANTS[variant], quiet=quiet).cosim
     command = [str(program), str(path), *(f"{name}={value}" for name, value in options.items() if value is not None)]
