@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+import signal
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 import pytest
@@ -31,7 +33,9 @@ from reckoning import assert_agreed, exchange_positions, journal_fold, positions
 from fastpath import calls
 from fastpath.bus_messages import request
 from fastpath.config import ExchangeConfig
+from fastpath.follower import EpochChange, Frame, Snapshot
 from fastpath.records import OrderState, Reason
+from fastpath.subscriber import Subscriber
 from sim.exchange import FeedLine, SymbolConfig
 from sim.exchange.control import Exchange
 
@@ -95,7 +99,7 @@ class TestBystanders:
             try:
                 assert subscriber.stdout is not None and subscriber.stdout.readline() == "0\n"
                 if how == "stuck":
-                    subscriber.send_signal(19)
+                    subscriber.send_signal(signal.SIGSTOP)
                     self.assert_untouched(quiet_house, before)
             finally:
                 subscriber.kill()
@@ -187,6 +191,37 @@ class TestEngine:
         assert_agreed(house)
         assert exchange.live_references(USER) == []
 
+    def test_a_subscriber_is_told_and_starts_over(self, house: House) -> None:
+        """One that reads on through the engine's death: a new epoch, then everything that is."""
+        house.rest("before")
+        topics = ["exec.desk", "md.alpha.full"]
+        with Subscriber(house.endpoint("pub"), house.endpoint("cmd"), topics) as subscriber:
+
+            def next_of(kind: type, topic: str) -> Any:
+                """Items up to the first of this kind and topic."""
+
+                def look() -> Any:
+                    item = subscriber.recv(0.1)
+                    return item if isinstance(item, kind) and item.topic == topic else None
+
+                return eventually(look, f"{kind.__name__} of {topic}")
+
+            first = next_of(Snapshot, "exec.desk")
+            assert house.engine is not None
+            house.kill(house.engine)
+            house.start_engine()
+            changed = next_of(EpochChange, "exec.desk")
+            assert (changed.old, changed.new) == (first.epoch, first.epoch + 1)
+            again = next_of(Snapshot, "exec.desk")
+            assert again.epoch == changed.new
+            assert (
+                again.orders["order_id"].tolist()
+                == first.orders["order_id"].tolist()
+                == [house.order("before").order_id]
+            )
+            house.rest("after")
+            assert house.order("after").order_id in next_of(Frame, "exec.desk").records["order_id"].tolist()
+
     def test_what_never_reached_the_exchange_is_lost_and_not_sent_again(self, house: House) -> None:
         """The order is in the journal; the connection took none of its bytes."""
         exchange = house.exchanges["alpha"]
@@ -250,6 +285,7 @@ class TestEngine:
             for exchange in house.exchanges.values():
                 eventually(lambda exchange=exchange: not exchange.live_references(USER), "every order is gone")
             assert_agreed(house)
+            script.close()
 
 
 def answers_due(exchange: Exchange) -> int:
@@ -268,7 +304,7 @@ class Script:
         self.order_ids: dict[str, int] = {}
         """Engine order id of every submit that was answered with one."""
         self.waiting: dict[int, str] = {}
-        self.context = zmq.Context.instance()
+        self.context = zmq.Context()
         self.socket = self._dealer()
 
     def _dealer(self) -> zmq.Socket[bytes]:
@@ -317,6 +353,10 @@ class Script:
             if answer["ok"] and answer["outcome"] == "accepted" and name:
                 self.accepted += 1
                 self.order_ids[name] = answer["order"]["order_id"]
+
+    def close(self) -> None:
+        self.socket.close(0)
+        self.context.term()
 
     def forget_unanswered(self) -> None:
         self.answers(0.0)
