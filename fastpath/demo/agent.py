@@ -5,6 +5,7 @@ It knows tools and their answers only; it holds no price, no order and no positi
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +15,10 @@ from typing import Any
 import httpx2
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
+
+ASK_AGAIN = ("DEADLINE_EXCEEDED", "OUTCOME_UNKNOWN")
+ATTEMPTS = 20
+PAUSE_S = 0.25
 
 
 class ToolRefusedError(RuntimeError):
@@ -56,8 +61,17 @@ class Agent:
         return Answer(tool, not result.is_error, data, elapsed_ms)
 
     async def call(self, tool: str, **arguments: Any) -> Answer:
-        """Call a tool that must succeed; ToolRefusedError carries code and message otherwise."""
+        """Call a tool that must succeed; ToolRefusedError carries code and message otherwise.
+
+        An answer that says so is asked for again, with the same arguments and so the same client order id: that is
+        what the ids are for.
+        """
         answer = await self.ask(tool, **arguments)
+        for _ in range(ATTEMPTS - 1):
+            if answer.ok or answer["code"] not in ASK_AGAIN:
+                break
+            await asyncio.sleep(PAUSE_S)
+            answer = await self.ask(tool, **arguments)
         if not answer.ok:
             raise ToolRefusedError(f"{tool}({arguments}) was refused: {answer['code']}: {answer['message']}")
         return answer
@@ -67,7 +81,7 @@ class Agent:
 async def connect(url: str, key: str) -> AsyncIterator[Agent]:
     """An agent connected to the bridge at `url` with an API key."""
     async with (
-        httpx2.AsyncClient(headers={"Authorization": f"Bearer {key}"}, timeout=10.0) as http,
+        httpx2.AsyncClient(headers={"Authorization": f"Bearer {key}"}, timeout=30.0) as http,
         Client(streamable_http_client(url, http_client=http)) as client,
     ):
         yield Agent(client)

@@ -31,7 +31,7 @@ from fastpath.demo.processes import Children, ProcessFailedError
 from fastpath.demo.story import Story
 
 TRADING_SCOPES = ("md:read", "account:read", "orders:write", "kill:engage")
-READY_S = 20.0
+READY_S = 90.0  # a machine that builds and tests at the same time starts processes slowly
 DYING_S = 0.5
 
 
