@@ -190,14 +190,14 @@ module norm_pace #(
     assign up_look = up_op == `BOP_EXEC || up_op == `BOP_REPLACE || up_op == `BOP_CANCEL || up_op == `BOP_DELETE;
     assign up_put = up_op == `BOP_ADD || up_op == `BOP_REPLACE;
     always @* begin
-        if (!next_up[`BM_ROW])
-            far_enough = since != 3'd0;
-        else if (!up_soon)
-            far_enough = since >= 3'd2;
-        else if (waiting)
+        if (up_soon && waiting)
             far_enough = since >= 3'd4;
-        else
+        else if (up_soon)
             far_enough = since >= (last_soon ? 3'd2 : 3'd3);
+        else if (next_up[`BM_ROW])
+            far_enough = since >= 3'd2;
+        else
+            far_enough = 1'b1;
         if (!up_look)
             hinted = 1'b1;
         else if (up_soon)
@@ -264,17 +264,28 @@ module norm_pace #(
 `ifdef FORMAL
     // Two that use a row are never in consecutive stages, and one that is late is never overtaken.
     reg f_started;
+    reg f_soon; // the message in c came there straight from its issue
     initial f_started = 1'b0;
-    always @(posedge clk) f_started <= 1'b1;
+    always @(posedge clk) begin
+        f_started <= 1'b1;
+        f_soon <= issue && up_soon;
+    end
 `ifdef YOSYS
     always @(posedge clk) if (!f_started) assume(rst);
 `endif
     always @(posedge clk) if (f_started && !rst) begin
         assert(!(slow_valid && issue && up_soon));
+        // Why: where the last issue's message is follows from how long ago it was.
+        assert(since != 3'd0);
+        assert(slow_valid == (since == 3'd1 && !last_soon));
+        if (c_valid && f_soon) assert(since == 3'd1 && last_soon);
+        if (c_valid && !f_soon) assert(since <= 3'd2 && !last_soon);
+        if (c_valid && !f_soon && since == 3'd1) assert(!slow_msg[`BM_ROW]);
         if (c_valid && c_msg[`BM_ROW] && !$past(rst))
             assert(!(next_valid && next_msg[`BM_ROW]));
         assert(level <= (1 << FIFO_LOG2));
         assert(!(direct && waiting));
+        assert(!head_valid || waiting);
         cover(c_valid && c_msg[`BM_OP] == `BOP_REPLACE);
         cover(pop && up_look);
     end

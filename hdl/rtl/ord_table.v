@@ -465,5 +465,91 @@ module ord_table #(
             stat_stash <= stat_stash + {{STASH_LOG2{1'b0}}, stash_in} - {{STASH_LOG2{1'b0}}, stash_out};
         end
     end
+
+`ifdef FORMAL
+    // One reference, any one: whatever comes how close together, a look-up finds what the last message left, and a second
+    // add of a live reference is refused. Meant for RAM_REG = 0.
+    reg f_started;
+    initial f_started = 1'b0;
+    always @(posedge clk) f_started <= 1'b1;
+    (* anyconst *) reg [63:0] f_ref;
+    reg [63:0] f_look1;
+    reg [63:0] f_look2;
+    reg [63:0] f_look3;
+    reg [63:0] f_next;
+    reg        f_was_c;
+    reg        f_live;
+    reg [31:0] f_price;
+    reg [31:0] f_shares;
+    reg        f_side;
+    reg [9:0]  f_sym;
+    wire [3:0] f_op;
+    wire       f_look;
+    wire       f_put;
+    wire       f_mine;
+    wire       f_new;
+    wire [2:0] f_verdict;
+    assign f_op = v_msg[`BM_OP];
+    assign f_look = f_op == `BOP_EXEC || f_op == `BOP_CANCEL || f_op == `BOP_DELETE || f_op == `BOP_REPLACE;
+    assign f_put = f_op == `BOP_ADD || f_op == `BOP_REPLACE;
+    assign f_mine = v_valid && f_look && v_msg[`BM_REF] == f_ref;
+    assign f_new = v_valid && f_put && (f_op == `BOP_ADD ? v_msg[`BM_REF] : v_msg[`BM_REF2]) == f_ref;
+    assign f_verdict = v_verdict;
+    always @(posedge clk) begin
+        f_look1 <= look_ref;
+        f_look2 <= f_look1;
+        f_look3 <= f_look2;
+        f_next <= next_ref;
+        f_was_c <= c_valid && !rst;
+        if (rst)
+            f_live <= 1'b0;
+        else if (f_mine && (f_verdict == `BV_OK || f_verdict == `BV_FULL)) begin
+            if (f_op == `BOP_DELETE || f_op == `BOP_REPLACE || v_msg[`BM_SHARES] == f_shares)
+                f_live <= 1'b0;
+            f_shares <= f_shares - v_msg[`BM_SHARES];
+        end
+        if (!rst && f_new && f_verdict == `BV_OK) begin
+            f_live <= 1'b1;
+            f_price <= v_msg[`BM_PRICE];
+            f_shares <= v_msg[`BM_SHARES];
+            f_side <= v_side;
+            f_sym <= v_msg[`BM_SYM];
+        end
+    end
+`ifdef YOSYS
+    // What norm_pace gives: distances, and the reads in time. References are small so that they meet.
+    always @(posedge clk) begin
+        if (!f_started) assume(rst);
+        assume(look_ref < 4 && c_msg[`BM_REF] < 4 && c_msg[`BM_REF2] < 4);
+        if (c_valid) begin
+            assume(ready && !f_was_c);
+            assume(c_msg[`BM_OP] <= `BOP_REPLACE);
+            assume(f_next == c_msg[`BM_REF]);
+            assume(c_msg[`BM_OP] == `BOP_ADD || f_look3 == c_msg[`BM_REF]);
+            assume(c_msg[`BM_OP] != `BOP_ADD || f_look1 == c_msg[`BM_REF]);
+            assume(c_msg[`BM_OP] != `BOP_REPLACE || f_look1 == c_msg[`BM_REF2]);
+            assume(c_msg[`BM_OP] != `BOP_ADD || (c_msg[`BM_SHARES] != 0 && c_msg[`BM_PRICE] != 0 && c_msg[`BM_PRICE] <= `FP_PRICE_MAX));
+        end
+    end
+`endif
+    always @(posedge clk) if (f_started && !rst) begin
+        if (f_mine) begin
+            assert((f_verdict == `BV_UNKNOWN) == !f_live);
+            if (f_live) begin
+                assert(v_price == f_price && v_shares == f_shares && v_owner == f_sym);
+                assert(v_side == f_side);
+                assert((f_verdict == `BV_WRONG) == (f_sym != v_msg[`BM_SYM]));
+            end
+        end
+        if (f_new && v_verdict_look == `BV_OK && f_live)
+            assert(f_verdict == `BV_CONTRA && v_code == `FP_E_DUPLICATE);
+        if (f_new && v_verdict_look == `BV_OK && !f_live)
+            assert(f_verdict == `BV_OK || f_verdict == `BV_FULL);
+        if (f_live) assert(stat_live != 0 || put_valid[0] || put_valid[1]);
+        cover(f_mine && f_live && f_op == `BOP_REPLACE);
+        cover(f_new && f_verdict == `BV_FULL);
+        cover(stat_stash != 0 && f_mine && f_live);
+    end
+`endif
 endmodule
 `default_nettype wire

@@ -171,6 +171,12 @@ module ouch_enc #(
     `AXIS_FORMAL_START
     `AXIS_STABLE(assert, m_axis_tvalid, m_axis_tready, {m_axis_tdata, m_axis_tkeep, m_axis_tlast})
     `AXIS_EMPTY_AFTER_RESET(m_axis_tvalid)
+    generate
+        for (s = 0; s < SLOTS; s = s + 1) begin : f_lengths
+            always @(posedge clk) if (f_started && !rst)
+                if (length[s][7]) assert(length[s][6:0] >= SHORTEST && length[s][6:0] <= LONGEST);
+        end
+    endgenerate
     reg [3:0] f_beats; // given of the message on its way
     always @(posedge clk)
         if (rst || start)
@@ -178,8 +184,13 @@ module ouch_enc #(
         else if (m_axis_tvalid && m_axis_tready)
             f_beats <= f_beats + 4'd1;
     always @(posedge clk) if (f_started && !rst) begin
-        if (m_axis_tvalid && !m_axis_tlast) assert(m_axis_tkeep == 8'hff && sending);
-        if (m_axis_tvalid && m_axis_tlast) assert(m_axis_tkeep != 8'h00);
+        if (m_axis_tvalid && !m_axis_tlast) assert(m_axis_tkeep == 8'hff);
+        if (m_axis_tvalid) assert(m_axis_tkeep != 8'h00 && m_axis_tlast == !sending);
+        if (sending) begin
+            assert(m_axis_tvalid);
+            assert(bytes >= SHORTEST && bytes <= LONGEST);
+            assert(beat != 4'd0 && beat <= 4'd7 && {beat, 3'd0} < bytes + 7'd3);
+        end
         cover(m_axis_tvalid && m_axis_tready && m_axis_tlast && f_beats == 6);
     end
 `endif

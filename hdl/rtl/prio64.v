@@ -9,20 +9,26 @@ module prio64 #(
     output wire [LOG2-1:0]      index,
     output wire                 none
 );
+    // A tree in one row, as a heap: node 1 is the root, nodes 2n and 2n+1 are below n, the bits are nodes N to 2N - 1.
+    // (Not a module within itself: Verilator drops the inner ones when such a module is the top.)
+    localparam N = 1 << LOG2;
+    wire            some [1:2*N-1];
+    wire [LOG2-1:0] first [1:2*N-1];
+    genvar n;
     generate
-        if (LOG2 == 1) begin : leaf
-            assign index = !bits[0];
-            assign none = bits == 2'b00;
-        end else begin : node
-            wire [LOG2-2:0] low_index;
-            wire [LOG2-2:0] high_index;
-            wire            low_none;
-            wire            high_none;
-            prio64 #(.LOG2(LOG2-1)) low (.bits(bits[(1<<(LOG2-1))-1:0]), .index(low_index), .none(low_none));
-            prio64 #(.LOG2(LOG2-1)) high (.bits(bits[(1<<LOG2)-1:(1<<(LOG2-1))]), .index(high_index), .none(high_none));
-            assign index = {low_none, low_none ? high_index : low_index};
-            assign none = low_none && high_none;
+        for (n = 1; n < 2*N; n = n + 1) begin : nodes
+            if (n >= N) begin : leaf
+                assign some[n] = bits[n - N];
+                assign first[n] = {LOG2{1'b0}};
+            end else begin : inner
+                // The half that the choice between the two below adds to the index: N/2 at the root.
+                localparam HALF = N >> $clog2(n + 1);
+                assign some[n] = some[2*n] || some[2*n + 1];
+                assign first[n] = some[2*n] ? first[2*n] : first[2*n + 1] | HALF[LOG2-1:0];
+            end
         end
     endgenerate
+    assign index = first[1];
+    assign none = !some[1];
 endmodule
 `default_nettype wire

@@ -63,6 +63,17 @@ module strat_trigger #(
     assign free = !fire_valid || fire_ready;
     prio64 #(.LOG2(SLOTS_LOG2)) pick (.bits(candidates), .index(first), .none(none));
 
+`ifdef FORMAL
+    reg f_started;
+    initial f_started = 1'b0;
+    always @(posedge clk) f_started <= 1'b1;
+    (* anyconst *) reg [SLOTS_LOG2-1:0] f_slot;
+    reg        f_may;       // armed and not fired since
+    reg [47:0] f_expire;
+    reg [9:0]  f_symidx;
+    reg [31:0] f_price;
+    reg [2:0]  f_condition;
+`endif
     genvar s;
     generate
         for (s = 0; s < SLOTS; s = s + 1) begin : slots
@@ -141,6 +152,15 @@ module strat_trigger #(
                 if (met[s])
                     held <= quote;
             end
+`ifdef FORMAL
+            // What makes the induction close: the slot holds what the observer saw it armed with.
+            always @(posedge clk) if (f_started && !rst && f_slot == s && is_armed) begin
+                assert(symidx == f_symidx && price == f_price && expire == f_expire);
+                assert(f_condition != 0 && f_condition <= 4 && price != 0);
+                assert(on_ask == (f_condition >= 3) && above == f_condition[0]);
+                assert(late == (expire != 0 && now >= expire));
+            end
+`endif
         end
     endgenerate
 
@@ -159,15 +179,6 @@ module strat_trigger #(
 
 `ifdef FORMAL
     // For any one slot: fired at most once for each time it was armed, never after a disarm or its expiry.
-    reg f_started;
-    initial f_started = 1'b0;
-    always @(posedge clk) f_started <= 1'b1;
-    (* anyconst *) reg [SLOTS_LOG2-1:0] f_slot;
-    reg        f_may;       // armed and not fired since
-    reg [47:0] f_expire;
-    reg [9:0]  f_symidx;
-    reg [31:0] f_price;
-    reg [2:0]  f_condition;
     reg        f_owed;      // met, and the gate has not seen it yet
     wire       f_armed;
     wire       f_out;
