@@ -108,9 +108,11 @@ def _passive_price(engine: Engine) -> int:
     """A bid that rests: half a percent below the best one, once the feed is live."""
     end = time.monotonic() + 20
     while time.monotonic() < end:
-        preview = ask(engine, CommandKind.PREVIEW, "look", 10_000)
-        if preview.bid_e4 and engine.stats().order[0].session_state == 4:
-            return preview.bid_e4 * 995 // 1000 // 100 * 100
+        seen = ask(engine, CommandKind.PREVIEW, "look", 10_000)
+        price_e4 = seen.bid_e4 * 995 // 1000 // 100 * 100
+        # The first messages of the day open a gap that is being filled; until then every quote is stale.
+        if price_e4 and not ask(engine, CommandKind.PREVIEW, "look", price_e4).reason:
+            return price_e4
         time.sleep(0.05)
     raise RuntimeError("no quote and no order session within 20 s")
 

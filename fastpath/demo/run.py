@@ -173,6 +173,8 @@ def run(console: Console, base: Config, *, stay: bool) -> None:
     directory = Path(tempfile.mkdtemp(prefix="fastpath-demo-"))
     keep = False
     # Its children are in sessions of their own: however it is ended, it ends them, as on Ctrl-C.
+    # A shell that starts it in the background has SIGINT ignored, so it is asked for by name.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for ending in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, lambda *_: signal.raise_signal(signal.SIGINT))
     try:

@@ -109,7 +109,8 @@ def test_the_demonstration_tells_its_story(place: Path) -> None:
     opened, filled, lost = (int(number) for number in figure["gaps opened / filled / lost"].split(" / "))
     assert (opened, lost) == (filled, 0)
     assert figure["events on the bus"].endswith("(0 dropped)")
-    assert figure["orders / fills / refused"].split(" / ")[1] == "2"
+    # Two orders trade; each may take more than one resting order.
+    assert int(figure["orders / fills / refused"].split(" / ")[1]) >= 2
     for latency in ("wire to event", "event to bus", "decision", "order to ack, velocity", "tool call"):
         assert int(figure[latency].replace(",", "")) > 0, latency
     assert list((place / "tmp").iterdir()) == [], "no directory is left behind"
