@@ -115,7 +115,9 @@ def run(command: list[str], cwd: Path, environment: dict[str, str] | None = None
     if done.returncode:
         text = (done.stdout + done.stderr).strip().splitlines()
         errors = [line for line in text if "rror" in line][:5]
-        raise BuildError("\n".join([f"{Path(command[0]).name} failed ({done.returncode})", *errors, "...", *text[-15:]]))
+        raise BuildError(
+            "\n".join([f"{Path(command[0]).name} failed ({done.returncode})", *errors, "...", *text[-15:]])
+        )
 
 
 def inputs() -> Iterator[Path]:
@@ -170,7 +172,14 @@ def build(variant: Variant = VARIANTS["card"], quiet: bool = False, force: bool 
     say(f"gw_top.v to C++ ({variant.name})")
     verilate(variant, sources)
     include = verilator_root() / "include"
-    flags = [*OPTIMISE, *CXX_FLAGS, *VERILATED_FLAGS, f"-DVM_TRACE_VCD={int(variant.waves)}", f"-I{sources}", f"-I{include}"]
+    flags = [
+        *OPTIMISE,
+        *CXX_FLAGS,
+        *VERILATED_FLAGS,
+        f"-DVM_TRACE_VCD={int(variant.waves)}",
+        f"-I{sources}",
+        f"-I{include}",
+    ]
     flags += [f"-I{include / 'vltstd'}", f"-I{CORE}", f"-I{DEVICE}", f"-I{GENERATED}"]
     flags += ["-DFP_CARD_WAVES"] if variant.waves else []
     runtime = [include / "verilated.cpp", include / "verilated_threads.cpp"]
@@ -185,9 +194,19 @@ def build(variant: Variant = VARIANTS["card"], quiet: bool = False, force: bool 
         objects.append(str(target))
     say("libfpcard.so")
     link = [compiler("g++")[-1], *OPTIMISE, *CXX_FLAGS]
-    run([*link, "-shared", "-Wl,-soname,libfpcard.so", *objects, "-pthread", "-o", str(variant.library)], variant.folder)
+    run(
+        [*link, "-shared", "-Wl,-soname,libfpcard.so", *objects, "-pthread", "-o", str(variant.library)], variant.folder
+    )
     say("cosim")
-    command = [compiler("gcc")[-1], *OPTIMISE, *C_FLAGS, f"-I{CORE}", f"-I{DEVICE}", f"-I{GENERATED}", *map(str, COSIM_C)]
+    command = [
+        compiler("gcc")[-1],
+        *OPTIMISE,
+        *C_FLAGS,
+        f"-I{CORE}",
+        f"-I{DEVICE}",
+        f"-I{GENERATED}",
+        *map(str, COSIM_C),
+    ]
     command += [f"-L{variant.folder}", "-lfpcard", "-Wl,-rpath,$ORIGIN", "-o", str(variant.cosim)]
     run(command, variant.folder)
     mark.write_text(wanted)
@@ -198,7 +217,9 @@ def build(variant: Variant = VARIANTS["card"], quiet: bool = False, force: bool 
 def main() -> int:
     """Command line; 0 when the outputs are there."""
     parser = argparse.ArgumentParser(description="Build the Verilated card and its lock-step driver.")
-    parser.add_argument("variants", nargs="*", choices=[*VARIANTS, []], metavar="VARIANT", help=f"of {', '.join(VARIANTS)}")
+    parser.add_argument(
+        "variants", nargs="*", choices=[*VARIANTS, []], metavar="VARIANT", help=f"of {', '.join(VARIANTS)}"
+    )
     parser.add_argument("--force", action="store_true", help="build even when everything is up to date")
     arguments = parser.parse_args()
     try:

@@ -118,7 +118,9 @@ class Card:
     def __enter__(self) -> Card:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     @staticmethod
@@ -206,7 +208,15 @@ class Card:
         self._check("trading", self._lib.fp_card_set_trading(self._card, ctypes.byref(trading)))
 
     def set_limits(
-        self, index: int, *, quantity: int, notional_e4: int, collar_bps: int, buy_room: int, sell_room: int, enabled: bool = True
+        self,
+        index: int,
+        *,
+        quantity: int,
+        notional_e4: int,
+        collar_bps: int,
+        buy_room: int,
+        sell_room: int,
+        enabled: bool = True,
     ) -> None:
         """A symbol's limits: of one order, and the shares that may still be bought and sold."""
         limits = _Limits(notional_e4, quantity, buy_room, sell_room, collar_bps, enabled)

@@ -375,15 +375,20 @@ int main(int argc, char **argv) {
     struct fp_book_stats stats;
     uint64_t cycles = fp_card_cycles(card) - first_cycle;
     fp_book_stats(book, &stats);
+    int excused_symbols = 0;
+    for (int locate = 0; locate < 65536; locate++)
+        excused_symbols += compare.excused[locate] != 0;
+    if (!total)
+        stop("the file holds no ITCH message, or none on MoldUDP64", 0);
     printf("{\"equal\": true, \"messages\": %" PRIu64 ", \"applied\": %" PRIu64 ", \"not_carried\": %" PRIu64 ", \"frames\": %" PRIu64
            ", \"dropped_a\": %" PRIu64 ", \"dropped_b\": %" PRIu64 ", \"records\": %" PRIu64 ", \"compared\": %" PRIu64
            ", \"notices\": %" PRIu64 ", \"excused_records\": %" PRIu64 ", \"table_full\": %" PRIu64 ", \"sides_lost\": %" PRIu64
-           ", \"stale_owed\": %" PRIu64 ", \"checkpoints\": %" PRIu64 ", \"live_orders\": %u, \"peak_orders\": %" PRIu64 ", \"cycles\": %" PRIu64
+           ", \"symbols_excused\": %d, \"stale_owed\": %" PRIu64 ", \"checkpoints\": %" PRIu64 ", \"live_orders\": %u, \"peak_orders\": %" PRIu64 ", \"cycles\": %" PRIu64
            ", \"wall_s\": %.3f, \"cpu_s\": %.3f, \"cycles_per_s\": %.0f, \"messages_per_s\": %.0f, \"duplicates\": %" PRIu64
            ", \"unheld\": %" PRIu64 ", \"queued\": %" PRIu64 ", \"searched\": %" PRIu64 ", \"lost\": %" PRIu64 ", \"dropped_records\": %" PRIu64
            ", \"broken\": %" PRIu64 ", \"far\": %" PRIu64 ", \"evicted\": %" PRIu64 ", \"kinds\": {",
            total, applied, not_carried, frames, dropped[0], dropped[1], compare.records, compare.compared, compare.notices,
-           compare.excused_records, compare.table_full, compare.sides_lost, compare.stale_owed, checkpoints, stats.live_orders,
+           compare.excused_records, compare.table_full, compare.sides_lost, excused_symbols, compare.stale_owed, checkpoints, stats.live_orders,
            counter(FP_REG_ORDERS_PEAK), cycles, wall, cpu, (double)cycles / cpu, (double)total / cpu,
            counter(FP_REG_COUNT_DUPLICATE_A) + counter(FP_REG_COUNT_DUPLICATE_B), counter(FP_REG_COUNT_UNHELD_A) + counter(FP_REG_COUNT_UNHELD_B),
            counter(FP_REG_COUNT_QUEUED), counter(FP_REG_COUNT_SEARCHED), counter(FP_REG_COUNT_LOST), counter(FP_REG_COUNT_DROPPED),

@@ -49,7 +49,9 @@ def cosim(path: Path, options: dict[str, object], variant: str = "card", quiet: 
     """
     program = build(VARIANTS[variant], quiet=quiet).cosim
     command = [str(program), str(path), *(f"{name}={value}" for name, value in options.items() if value is not None)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE if quiet else None, text=True, check=False)
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE if quiet else None, text=True, check=False
+    )
     if done.returncode not in (0, 1):
         raise BuildError(f"cosim could not run ({done.returncode}) {done.stderr or ''}".strip())
     found: dict[str, Any] = json.loads(done.stdout)

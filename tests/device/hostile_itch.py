@@ -32,7 +32,7 @@ def sound_start(rng: random.Random, locates: list[int]) -> list[bytes]:
 
 
 def hostile(seed: int, count: int, locates: list[int], bad: float = 0.05, lengths: str = "") -> list[bytes]:
-    """`count` messages; a share of `bad` is wrong in itself or contradicts the book; `lengths`: types that may be cut or long."""
+    """`count` messages, a share of `bad` wrong in itself or against the book; `lengths`: types that may be cut."""
     rng = random.Random(seed)
     live: dict[int, tuple[int, int]] = {}
     messages = sound_start(rng, locates)
@@ -77,11 +77,10 @@ def hostile(seed: int, count: int, locates: list[int], bad: float = 0.05, length
             next_ref += 1
         message = bytearray(build(rng, letter, **values))
         if letter in lengths and rng.random() < bad / 5:
-            message = message[:-1] if rng.random() < 0.5 and len(message) > 12 else message + b"?"
+            message = message[:-1] if len(message) > 12 else message + b"?"
         if rng.random() < bad / 10:
             message[0] = rng.choice(b"?zZ1")
         if letter in "AF" and rng.random() < bad / 5:
             message[19] = 0
         messages.append(bytes(message))
     return messages
-

@@ -91,7 +91,8 @@ def test_a_hole_waits_for_the_other_line_and_is_given_up_with_every_book_stale(c
 
 def test_a_bad_frame_check_is_told_with_what_had_left(card: Card) -> None:
     assert refs(joined(card.push(LINE_A, frame(A, 1, [add(1, "B", 1000000)])), card.idle())) == [1]
-    records = joined(card.push(LINE_A | BAD_FCS, frame(A, 2, [add(2, "B", 1000000), add(3, "B", 1000000)])), card.idle())
+    spoilt = frame(A, 2, [add(2, "B", 1000000), add(3, "B", 1000000)])
+    records = joined(card.push(LINE_A | BAD_FCS, spoilt), card.idle())
     assert refs(records) == [2], "the first one was out before the frame ended"
     (bad,) = (record for record in records if record["kind"] == EventKind.FRAME_BAD)
     assert (bad["ref"], bad["shares"]) == (2, 1)
