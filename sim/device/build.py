@@ -47,11 +47,10 @@ class BuildError(Exception):
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to build the card: its folder under build/device, RTL parameters, and whether it writes waves."""
+    """One way to build the card: its folder under build/device and its RTL parameters."""
 
     name: str = "card"
     parameters: dict[str, int] = field(default_factory=dict)
-    waves: bool = False
 
     @property
     def folder(self) -> Path:
@@ -69,14 +68,13 @@ class Variant:
         return self.folder / "cosim"
 
 
-#: `card` is the product. `small` has room for 128 orders, `safe` waits for the frame check, `waves` writes a VCD.
+#: `card` is the product. `small` has room for 128 orders, `safe` waits for the frame check.
 VARIANTS = {
     variant.name: variant
     for variant in (
         Variant(),
         Variant("small", {"BUCKET_LOG2": 3, "STASH_LOG2": 1, "GROUPS_LOG2": 3}),
         Variant("safe", {"STORE_FWD": 1}),
-        Variant("waves", waves=True),
     )
 }
 
@@ -148,7 +146,6 @@ def verilate(variant: Variant, sources: Path) -> None:
         "--no-timing", "-Wno-lint", "-Wno-style", "-Wno-fatal", f"-I{GENERATED}", f"-I{RTL}",
         "-y", str(RTL), "--top-module", "gw_top", "--Mdir", str(sources),
         *(f"-G{name}={value}" for name, value in variant.parameters.items()),
-        *(["--trace-vcd", "--trace-structs"] if variant.waves else []),
         str(RTL / "gw_top.v"),
     ]  # fmt: skip
     run(command, sources, {**os.environ, "VERILATOR_ROOT": str(root)})
@@ -176,14 +173,12 @@ def build(variant: Variant = VARIANTS["card"], quiet: bool = False, force: bool 
         *OPTIMISE,
         *CXX_FLAGS,
         *VERILATED_FLAGS,
-        f"-DVM_TRACE_VCD={int(variant.waves)}",
+        "-DVM_TRACE_VCD=0",
         f"-I{sources}",
         f"-I{include}",
     ]
     flags += [f"-I{include / 'vltstd'}", f"-I{CORE}", f"-I{DEVICE}", f"-I{GENERATED}"]
-    flags += ["-DFP_CARD_WAVES"] if variant.waves else []
     runtime = [include / "verilated.cpp", include / "verilated_threads.cpp"]
-    runtime += [include / "verilated_vcd_c.cpp"] if variant.waves else []
     units = [*sorted(sources.glob("*.cpp")), *runtime, DEVICE / "card.cpp"]
     objects: list[str] = []
     for number, unit in enumerate(units, 1):
