@@ -50,7 +50,15 @@ class Agent:
         return [tool.name for tool in (await self.client.list_tools()).tools]
 
     async def ask(self, tool: str, **arguments: Any) -> Answer:
-        """Call a tool; an error is an answer too."""
+        """Call a tool; an error is an answer too, but for a call that came too soon: that one waits and asks again."""
+        for _ in range(ATTEMPTS - 1):
+            answer = await self._once(tool, arguments)
+            if answer.ok or answer["code"] != "RATE_LIMITED":
+                return answer
+            await asyncio.sleep(answer.data.get("retry_after_ms", 1000) / 1e3)
+        return await self._once(tool, arguments)
+
+    async def _once(self, tool: str, arguments: dict[str, Any]) -> Answer:
         start = time.perf_counter()
         result = await self.client.call_tool(tool, arguments)
         elapsed_ms = (time.perf_counter() - start) * 1e3

@@ -136,12 +136,12 @@ class Story:
 
     async def settled(self, client_order_id: str) -> dict[str, Any]:
         """The order once it has ended; bounded polling of get_order_status."""
-        for _ in range(500):
+        for _ in range(200):
             status = await self.agent.call("get_order_status", client_order_id=client_order_id)
             order: dict[str, Any] | None = status["order"]
             if order is not None and order["state"] in DONE_STATES:
                 return order
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.05)
         raise StoryError(f"{client_order_id} did not end within 10 seconds: {status.data}")
 
     async def buy_cheap(self) -> None:
