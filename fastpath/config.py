@@ -78,7 +78,9 @@ class LimitsConfig(Model):
     orders_per_s: int = Field(10, ge=0, le=2**31, description="enters and replaces a second; cancels are never refused")
     order_burst: int = Field(20, ge=0, le=2**31, description="orders that may come at once")
     collar_bps: int = Field(100, ge=0, le=10_000, description="basis points through the far side of the book")
-    fat_finger_bps: int = Field(1_000, ge=0, le=100_000, description="basis points away from the last trade")
+    fat_finger_bps: int = Field(
+        1_000, ge=0, le=100_000, description="basis points away from the last trade; before one, from the nearer quote"
+    )
     duplicate_window_ms: int = Field(
         500, ge=0, le=3_600_000, description="milliseconds in which the same content from an agent is refused; 0 = off"
     )

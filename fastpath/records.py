@@ -174,7 +174,7 @@ class Reason(IntEnum):
     SHORT_SELL_RESTRICTED = 35
     ISO = 36
     ADV_LIMIT = 37
-    FAT_FINGER = 38  # too far from the last trade
+    FAT_FINGER = 38  # too far from the last trade or, before one, from the quote
     LOCATE_REQUIRED = 39
     SYMBOL_RATE = 40  # symbol message rate
     PORT_RATE = 41  # message rate of the agent, account or session
@@ -315,7 +315,7 @@ REASON_TEXT: dict[int, str] = {
     35: 'short sell restricted',
     36: 'iso',
     37: 'adv limit',
-    38: 'too far from the last trade',
+    38: 'too far from the last trade or, before one, from the quote',
     39: 'locate required',
     40: 'symbol message rate',
     41: 'message rate of the agent, account or session',

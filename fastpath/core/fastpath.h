@@ -36,7 +36,7 @@ struct fp_limits {
     uint32_t orders_per_s;          /* token bucket refill: enters and replaces; cancels are never refused */
     uint32_t order_burst;           /* token bucket size */
     uint32_t collar_bps;            /* limit price through the far side of the own venue's BBO */
-    uint32_t fat_finger_bps;        /* limit price away from the last trade, either way */
+    uint32_t fat_finger_bps;        /* limit price away from the last trade (before one: from the nearer quote), either way */
     uint32_t duplicate_window_ms;   /* same agent, symbol, side, price and quantity; 0: check off */
     uint32_t max_feed_silence_ms;   /* quote refused when neither line was heard for longer */
 };

@@ -161,7 +161,7 @@ enum fp_reason {
     FP_RC_SHORT_SELL_RESTRICTED = 35,
     FP_RC_ISO = 36,
     FP_RC_ADV_LIMIT = 37,
-    FP_RC_FAT_FINGER = 38, /* too far from the last trade */
+    FP_RC_FAT_FINGER = 38, /* too far from the last trade or, before one, from the quote */
     FP_RC_LOCATE_REQUIRED = 39,
     FP_RC_SYMBOL_RATE = 40, /* symbol message rate */
     FP_RC_PORT_RATE = 41, /* message rate of the agent, account or session */

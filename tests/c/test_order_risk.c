@@ -318,9 +318,19 @@ static void state_of_the_symbol_and_the_quote(void) {
     CHECK_EQ(try_order('B', 100, 1575000), 0);
     CHECK_EQ(try_order('B', 100, 1575100), FP_RC_MARKET_IMPACT);
     q->last_price_e4 = 0;
+    q->last_price_e4 = 0;
     q->bid_e4 = 1500000; /* and so will the near side */
     CHECK_EQ(try_order('B', 100, 1575000), 0);
     CHECK_EQ(try_order('B', 100, 1575100), FP_RC_MARKET_IMPACT);
+    rig_end(&r);
+    rig_begin(&r); /* nothing traded yet: a price is held against the nearer quote, both ways */
+    rig_level(&r, 0)->fat_finger_bps = rig_level(&r, 1)->fat_finger_bps = 1000;
+    go();
+    r.quotes[0][0].last_price_e4 = 0;
+    CHECK_EQ(try_order('B', 100, 1350000), 0); /* bid 149.99, less 10 % is 134.991 */
+    CHECK_EQ(try_order('B', 100, 1349900), FP_RC_FAT_FINGER);
+    CHECK_EQ(try_order('S', 100, 1650100), 0); /* ask 150.01 and 10 % is 165.011 */
+    CHECK_EQ(try_order('S', 100, 1650200), FP_RC_FAT_FINGER);
     rig_end(&r);
     for (int level = 0; level < 3; level++) { /* the tightest silence counts */
         rig_begin(&r);

@@ -70,6 +70,16 @@ static int symbol_allowed(const struct fp_agent *agent, const char symbol[8]) {
 /* Regulation NMS tick: one cent from one dollar up, a hundredth of a cent below. */
 static uint32_t tick(uint64_t price_e4) { return price_e4 >= 10000 ? 100 : 1; }
 
+static uint32_t apart(uint32_t a, uint32_t b) { return a > b ? a - b : b - a; }
+
+/* What a price is held against: the last trade, or the nearer side of the quote while nothing has traded, for a first
+ * order can be wrong too. 0 when there is none of them. */
+static uint32_t anchor(uint32_t price, const struct fp_quote *q) {
+    if (q->last_price_e4 || !q->bid_e4 || !q->ask_e4)
+        return q->last_price_e4 ? q->last_price_e4 : q->bid_e4 ? q->bid_e4 : q->ask_e4;
+    return apart(price, q->bid_e4) < apart(price, q->ask_e4) ? q->bid_e4 : q->ask_e4;
+}
+
 /* A protected market order: a limit at the collar's edge, rounded to the inside. 0 without a far side. */
 static uint32_t protected_price(char side, const struct fp_quote *quote, uint32_t collar_bps) {
     uint64_t far = side == 'B' ? quote->ask_e4 : quote->bid_e4;
@@ -248,7 +258,7 @@ void fp_risk_check(const struct fp_oms *oms, const struct fp_risk_request *r, in
     else
         STOP_IF(judge(&j, FP_RC_QUOTE_STALE, UNIT_MS, silence.level, whole_ms(silent_ns), silence.limit, silent_ns <= (uint64_t)silence.limit * NS_PER_MS));
 
-    /* 12 something to value the order with, 13 collar through the far side, 14 distance from the last trade */
+    /* 12 something to value the order with, 13 collar through the far side, 14 distance from its anchor */
     uint32_t far = r->side == 'B' ? q->ask_e4 : q->bid_e4, near = r->side == 'B' ? q->bid_e4 : q->ask_e4;
     int referenced = market ? far != 0 : far || near || q->last_price_e4;
     STOP_IF(judge(&j, FP_RC_NO_REFERENCE_PRICE, UNIT_BOOL, 0, !referenced, 0, referenced));
@@ -256,9 +266,10 @@ void fp_risk_check(const struct fp_oms *oms, const struct fp_risk_request *r, in
     uint64_t through = r->side == 'B' ? (price > reference ? price - reference : 0) : (price < reference ? reference - price : 0);
     STOP_IF(judge(&j, FP_RC_MARKET_IMPACT, UNIT_BPS, collar.level, reference ? bps(through, reference) : 0, collar.limit,
                   reference && through * 10000 <= (uint64_t)collar.limit * reference));
-    uint64_t away = price > q->last_price_e4 ? price - q->last_price_e4 : q->last_price_e4 - price;
-    STOP_IF(judge(&j, FP_RC_FAT_FINGER, UNIT_BPS, fat.level, q->last_price_e4 ? bps(away, q->last_price_e4) : 0, fat.limit,
-                  !q->last_price_e4 || away * 10000 <= (uint64_t)fat.limit * q->last_price_e4));
+    const uint32_t from = anchor(price, q);
+    const uint64_t away = apart(price, from);
+    STOP_IF(judge(&j, FP_RC_FAT_FINGER, UNIT_BPS, fat.level, from ? bps(away, from) : 0, fat.limit,
+                  from && away * 10000 <= (uint64_t)fat.limit * from));
 
     /* 15 value of one order: at most 2^52, quantity and price being legal */
     const uint64_t whole_value = (uint64_t)r->quantity * price, value = (uint64_t)leaves * price;
