@@ -30,6 +30,8 @@ test-asan: .make/test ## the engine's and the simulator's own tests with the C c
 lint: .make/dev ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	@$(BIN)/mypy --follow-imports=silent tests/*.py
+	@for folder in $(sort $(dir $(wildcard tests/*/test_*.py))); do MYPYPATH=.:tests/engine $(BIN)/mypy --follow-imports=silent $$folder || exit 1; done
 
 spec: .make/dev ## regenerate what follows from hdl/spec
 	$(BIN)/python hdl/spec/generate.py

@@ -27,7 +27,7 @@ def test_every_default_is_safe() -> None:
         assert venue.orders.password == "", "no default secret"
     for agent in config.agents:
         assert not agent.may_short
-    agent, account, firm = LimitsConfig(), config.accounts[0].limits, config.firm_limits
+    single, account, firm = LimitsConfig(), config.accounts[0].limits, config.firm_limits
     for field in (
         "max_order_notional",
         "max_gross_notional",
@@ -36,7 +36,7 @@ def test_every_default_is_safe() -> None:
         "max_order_quantity",
         "orders_per_s",
     ):
-        assert getattr(agent, field) <= getattr(account, field) <= getattr(firm, field), field
+        assert getattr(single, field) <= getattr(account, field) <= getattr(firm, field), field
 
 
 def test_toml_round_trip_is_exact() -> None:

@@ -54,7 +54,8 @@ async def ask(client: Client, tool: str, /, **arguments: Any) -> dict[str, Any]:
 
 async def refuse(client: Client, tool: str, within_ms: int = 0, /, **arguments: Any) -> dict[str, Any]:
     """The structured error of a call that must be refused, or must find no answer within the time."""
-    result = await client.call_tool(tool, arguments, meta={DEADLINE_META: within_ms} if within_ms else None)
+    meta: Any = {DEADLINE_META: within_ms} if within_ms else None
+    result = await client.call_tool(tool, arguments, meta=meta)
     assert result.is_error, result.structured_content
     return body(result)
 

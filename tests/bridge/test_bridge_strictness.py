@@ -197,24 +197,28 @@ async def test_unknown_tool_is_told_in_our_words(client: Client) -> None:
     assert "submit_order" in error["suggestions"]
 
 
+async def told(client: Client, tool: str, meta: Any) -> dict[str, Any]:
+    """What a call with this metadata gives, an error or not."""
+    content: Any = (await client.call_tool(tool, {}, meta=meta)).structured_content
+    assert isinstance(content, dict)
+    return content
+
+
 @pytest.mark.anyio
 async def test_deadline_of_the_caller(client: Client, engine: FakeEngine) -> None:
-    late = await client.call_tool("list_venues", {}, meta={"fastpath/deadlineMs": 0})
-    assert late.structured_content["code"] == "DEADLINE_EXCEEDED"  # type: ignore[index]
-    wrong = await client.call_tool("list_venues", {}, meta={"fastpath/deadlineMs": "5"})
-    assert wrong.structured_content["code"] == "INVALID_ARGUMENTS"  # type: ignore[index]
+    assert (await told(client, "list_venues", {"fastpath/deadlineMs": 0}))["code"] == "DEADLINE_EXCEEDED"
+    assert (await told(client, "list_venues", {"fastpath/deadlineMs": "5"}))["code"] == "INVALID_ARGUMENTS"
     engine.ignore.add("positions")
-    short = await client.call_tool("list_positions", {}, meta={"fastpath/deadlineMs": 30})
-    assert short.structured_content["code"] == "DEADLINE_EXCEEDED"  # type: ignore[index]
+    assert (await told(client, "list_positions", {"fastpath/deadlineMs": 30}))["code"] == "DEADLINE_EXCEEDED"
 
 
 @pytest.mark.anyio
 async def test_trace_id_is_the_callers(client: Client) -> None:
     trace = "0af7651916cd43dd8448eb211c80319c"
-    result = await client.call_tool("list_venues", {}, meta={"traceparent": f"00-{trace}-b7ad6b7169203331-01"})
-    assert result.structured_content["trace_id"] == trace  # type: ignore[index]
+    answer = await told(client, "list_venues", {"traceparent": f"00-{trace}-b7ad6b7169203331-01"})
+    assert answer["trace_id"] == trace
     for bad in ("00-" + "0" * 32 + "-b7ad6b7169203331-01", "nonsense", 5):
-        result = await client.call_tool("list_venues", {}, meta={"traceparent": bad})
-        assert len(result.structured_content["trace_id"]) == 32  # type: ignore[index]
-        assert result.structured_content["trace_id"] != "0" * 32  # type: ignore[index]
+        answer = await told(client, "list_venues", {"traceparent": bad})
+        assert len(answer["trace_id"]) == 32
+        assert answer["trace_id"] != "0" * 32
     assert (await ask(client, "list_venues"))["trace_id"] != trace

@@ -79,7 +79,7 @@ def test_replay_gives_the_records_that_were_published(feed: Feed, run_dir: str) 
         feed.send(day.opening() + day.messages(3_000))
         wait_until(lambda: engine.stats().feed[0].messages == len(feed.sent), "all")
         last = last_seq(client)
-        published = []
+        published: list[Frame] = []
         while not published or published[-1].seq + len(published[-1].records) <= last:
             item = subscriber.recv(10)
             assert isinstance(item, Frame)

@@ -18,7 +18,7 @@ SYN, FIN, PUSH, ACK = 0x02, 0x01, 0x08, 0x10
 def checksum(data: bytes) -> int:
     """The Internet checksum: ones' complement of the ones' complement sum of 16-bit words."""
     data += bytes(len(data) % 2)
-    total = sum(struct.unpack(f">{len(data) // 2}H", data))
+    total: int = sum(struct.unpack(f">{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF

@@ -18,7 +18,7 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from fastpath import bus_messages as m
 from fastpath import calls
@@ -45,6 +45,7 @@ from sim.exchange.control import Exchange
 ROOT = Path(__file__).resolve().parent.parent.parent
 USER, PASSWORD = "FPATH", "houserules"
 ACCOUNT, AGENTS = "desk", ("alice", "bob")
+LINES: tuple[Literal["A"], Literal["B"]] = ("A", "B")
 LIVE, DOWN = 4, 0
 READY_S = 60.0
 """Generous: the machine may be busy with something else."""

@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -30,6 +31,7 @@ from house import (
 )
 from reckoning import assert_agreed, exchange_positions, journal_fold, positions
 
+from fastpath import bus_messages as m
 from fastpath import calls
 from fastpath.bus_messages import request
 from fastpath.config import ExchangeConfig
@@ -202,7 +204,7 @@ class TestEngine:
 
                 def look() -> Any:
                     item = subscriber.recv(0.1)
-                    return item if isinstance(item, kind) and item.topic == topic else None
+                    return item if isinstance(item, kind) and getattr(item, "topic", None) == topic else None
 
                 return eventually(look, f"{kind.__name__} of {topic}")
 
@@ -217,10 +219,10 @@ class TestEngine:
             assert (
                 again.orders["order_id"].tolist()
                 == first.orders["order_id"].tolist()
-                == [house.order("before").order_id]
+                == [known(house, "before").order_id]
             )
             house.rest("after")
-            assert house.order("after").order_id in next_of(Frame, "exec.desk").records["order_id"].tolist()
+            assert known(house, "after").order_id in next_of(Frame, "exec.desk").records["order_id"].tolist()
 
     def test_what_never_reached_the_exchange_is_lost_and_not_sent_again(self, house: House) -> None:
         """The order is in the journal; the connection took none of its bytes."""
@@ -266,7 +268,7 @@ class TestEngine:
                 script.forget_unanswered()
                 under_way += sum(answers_due(exchange) for exchange in house.exchanges.values())
                 for exchange in house.exchanges.values():
-                    eventually(lambda exchange=exchange: not exchange.logged_in(USER), "the exchange has noticed")
+                    eventually(partial(logged_out, exchange), "the exchange has noticed")
                     exchange.set_order_latency(2_000)
                     exchange.cut_after(USER)
             house.start_engine()
@@ -283,9 +285,24 @@ class TestEngine:
             reply = house.client.ask(calls.cancel_all(account=ACCOUNT, agent=AGENTS[0]))
             assert reply.outcome == "accepted"
             for exchange in house.exchanges.values():
-                eventually(lambda exchange=exchange: not exchange.live_references(USER), "every order is gone")
+                eventually(partial(empty, exchange), "every order is gone")
             assert_agreed(house)
             script.close()
+
+
+def logged_out(exchange: Exchange) -> bool:
+    return not exchange.logged_in(USER)
+
+
+def empty(exchange: Exchange) -> bool:
+    return not exchange.live_references(USER)
+
+
+def known(house: House, client_order_id: str) -> m.Order:
+    """The order, which must be known to the engine."""
+    order = house.order(client_order_id)
+    assert order is not None, client_order_id
+    return order
 
 
 def answers_due(exchange: Exchange) -> int:
@@ -323,7 +340,7 @@ class Script:
             self.waiting[self.number] = str(call.fields.get("client_order_id", "")) if call.op == "submit" else ""
             self.socket.send(request(self.number, call.op, call.fields))
 
-    def command(self) -> calls.Call[object]:
+    def command(self) -> calls.Call[Any]:
         rng = self.rng
         agent, choice = rng.choice(AGENTS), rng.random()
         named = rng.choice(list(self.order_ids)) if self.order_ids else "none"
@@ -347,7 +364,7 @@ class Script:
     def answers(self, seconds: float) -> None:
         """Take the answers that come within this time."""
         end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0 and self.socket.poll(left * 1_000):
+        while (left := end - time.monotonic()) > 0 and self.socket.poll(round(left * 1_000)):
             answer = msgspec.msgpack.decode(self.socket.recv())
             name = self.waiting.pop(answer["id"], "")
             if answer["ok"] and answer["outcome"] == "accepted" and name:
@@ -384,7 +401,7 @@ class TestExchange:
             top = house.ask(calls.top("AAPL", "omega")).tops[0]
             price = f"{(top.bid_e4 - 20_000) // 10_000}.00"
             order = house.rest("there", venue="omega", price=price)
-            good = dict(venue="omega", price=price, symbol="AAPL", side="B", quantity=10)
+            good: Any = dict(venue="omega", price=price, symbol="AAPL", side="B", quantity=10)
             assert house.submit("before", **good).outcome == "accepted"
             house.settled("before", OrderState.LIVE)
             house.kill(omega)
@@ -404,7 +421,7 @@ class TestExchange:
             eventually(stale, "the quotes are stale", 30.0)
             cancel = house.cancel("there")
             assert (cancel.outcome, cancel.reason) == ("accepted", 0), "cancels are never refused by risk"
-            assert house.order("there").order_id == order.order_id
+            assert known(house, "there").order_id == order.order_id
             # The other venue is not concerned.
             assert house.is_live("alpha")
             house.rest("elsewhere", price="140.00")

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,10 @@ def place() -> Iterator[Path]:
     (directory / "tmp").mkdir()
     yield directory
     shutil.rmtree(directory)
+
+
+def ended(pid: int) -> bool:
+    return not alive(pid)
 
 
 class Run:
@@ -83,7 +88,7 @@ class Run:
     def assert_no_process_left(self) -> None:
         assert self.pids
         for name, pid in self.pids.items():
-            eventually(lambda pid=pid: not alive(pid), f"{name} ({pid}) has ended", 10.0)
+            eventually(partial(ended, pid), f"{name} ({pid}) has ended", 10.0)
 
 
 def test_the_demonstration_tells_its_story(place: Path) -> None:

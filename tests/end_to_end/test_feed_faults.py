@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from house import READY_S, House, book_of, eventually, simulated_venue
+from house import LINES, READY_S, House, book_of, eventually, simulated_venue
 
 from fastpath import calls
 from fastpath.follower import EpochChange, Frame, Gap, RepairedBy, Snapshot
@@ -155,11 +155,11 @@ def test_a_loss_that_cannot_be_repaired_is_told(server: str) -> None:
             assert house.feed_stats("alpha")["gaps_opened"] == 0, "who was there from the beginning misses nothing"
             exchange.set_rerequest_faults(1_000)
             before = house.feed_stats("alpha")["next_sequence"]
-            for line in ("A", "B"):
+            for line in LINES:
                 exchange.set_line_faults(line, LineFaults(drop_per_mille=1_000))
             run_market(house, 50)
             missing = exchange.stats()["venue_feed_next_sequence"] - before
-            for line in ("A", "B"):
+            for line in LINES:
                 exchange.set_line_faults(line, None)
             run_market(house, 50)
             eventually(lambda: house.feed_stats("alpha")["gaps_lost"], "the loss is declared")
@@ -293,7 +293,7 @@ class Recorder:
         def there() -> bool:
             assert self.error is None, self.error
             streams = house.ask(calls.state()).streams
-            return next(stream.seq for stream in streams if stream.topic == "md.alpha.full") == self.seq
+            return bool(next(stream.seq for stream in streams if stream.topic == "md.alpha.full") == self.seq)
 
         eventually(there, "the subscriber has everything")
 

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 import pytest
 import zmq
-from house import LIVE, PASSWORD, USER, House, alive, book_of, eventually, simulated_venue
+from house import LINES, LIVE, PASSWORD, USER, House, alive, book_of, eventually, simulated_venue
 
 from fastpath import calls
 from fastpath.bus_messages import request
@@ -264,10 +264,10 @@ def test_answers_of_the_rerequest_server(house: House, relays: list[Relay]) -> N
     before, counts = house.feed_stats("alpha"), counted(house)
     hostile = hostile_datagrams(exchange.session, before["next_sequence"] + 1, random.Random(4))
     relays[0].lies = [datagram for datagrams in hostile.values() for datagram in datagrams]
-    for line in ("A", "B"):
+    for line in LINES:
         exchange.set_line_faults(line, LineFaults(drop_per_mille=300, seed=7))
     eventually(lambda: house.feed_stats("alpha")["gaps_filled"] >= before["gaps_filled"] + 3, "gaps are filled")
-    for line in ("A", "B"):
+    for line in LINES:
         exchange.set_line_faults(line, None)
     house.quiet("alpha")
     relays[0].lies = []

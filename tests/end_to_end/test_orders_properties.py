@@ -303,7 +303,7 @@ class ExecutionLog:
     def wait_for(self, house: House) -> None:
         def there() -> bool:
             streams = house.ask(calls.state()).streams
-            return next(stream.seq for stream in streams if stream.topic == f"exec.{ACCOUNT}") == self.seq
+            return bool(next(stream.seq for stream in streams if stream.topic == f"exec.{ACCOUNT}") == self.seq)
 
         eventually(there, "the log has everything")
 

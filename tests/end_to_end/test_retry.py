@@ -10,7 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from house import AGENTS, ROOT, USER, House, eventually, make_market, still_venue
@@ -206,7 +206,7 @@ async def test_the_bridge_is_killed_between_reservation_and_answer(house: House,
     def freeze() -> None:
         house.freeze(engine)
 
-    keep = "request" if moment == "request-lost" else "answer"
+    keep: Literal["request", "answer"] = "request" if moment == "request-lost" else "answer"
     on_request = freeze if moment == "engine-frozen" else None
     with BusProxy(place / "engine.cmd", house.endpoint("cmd"), "submit", keep, on_request) as proxy:
         child, url = await start_behind(house, place)
@@ -238,7 +238,7 @@ async def test_the_engine_does_not_answer_in_time(house: House, key: str) -> Non
     with BusProxy(place / "engine.cmd", house.endpoint("cmd"), "submit", "answer") as proxy:
         child, url = await start_behind(house, place)
         async with agent_at(url, key) as agent:
-            deadline: dict[str, Any] = {"fastpath/deadlineMs": 3_000}
+            deadline: Any = {"fastpath/deadlineMs": 3_000}
             arguments = ORDER | {"client_order_id": "late"}
             unknown = await agent.client.call_tool("submit_order", arguments, meta=deadline)
             assert unknown.is_error and unknown.structured_content is not None

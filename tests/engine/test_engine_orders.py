@@ -118,7 +118,8 @@ def test_life_of_orders(exchange: Exchange, run_dir: str) -> None:
     ):
         assert isinstance(subscriber.recv(10), Snapshot)
         live(client)
-        preview = client.ask(calls.preview(**ORDER, client_order_id="a1"))
+        wanted: Any = {**ORDER, "client_order_id": "a1"}
+        preview = client.ask(calls.preview(**wanted))
         assert preview.outcome == "accepted"
         assert len(preview.checks) > 10
         assert all(check.passed for check in preview.checks)
@@ -219,7 +220,7 @@ def test_refusals_carry_their_reason_and_figures(exchange: Exchange, run_dir: st
         limit = next(c for c in submit(client, "r0", quantity=151).checks if not c.passed)
         assert (limit.observed, limit.limit) == (151, 150)
         assert exchange.orders("FPATH") == []
-        unreadable = (
+        unreadable: tuple[tuple[Any, Reason], ...] = (
             ({"side": "X"}, Reason.SIDE),
             ({"tif": "gtc"}, Reason.TIF),
             ({"order_type": "x"}, Reason.ORDER_TYPE),

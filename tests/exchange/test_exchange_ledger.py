@@ -46,7 +46,7 @@ def test_any_change_is_found(ledger: Path, tmp_path: Path) -> None:
     at, outputs = 0, []
     while at < len(data):
         length = struct.unpack_from("<I", data, at)[0]
-        if data[at + 4 : at + 5] in (b"F", b"O"):
+        if data[at + 4] in b"FO":
             outputs.append(at + 16 + length - 1)
         at += 16 + length
     changed = tmp_path / "changed"
