@@ -24,6 +24,7 @@ module bbo_unit #(
     input  wire [31:0]      c_shares,
     input  wire             c_side,
     input  wire [2:0]       v_verdict,
+    input  wire [9:0]       v_owner,     // symbol of the looked-up order
     input  wire             late_write,
     input  wire [SYM_LOG2-1:0] late_symidx,
     input  wire             late_side,
@@ -40,6 +41,8 @@ module bbo_unit #(
     output reg              v_stale,     // already before the message
     output reg              v_halted,
     output reg  [15:0]      v_locate,
+    output wire [15:0]      v_owner_locate, // of the order's own symbol, before the message
+    output wire             v_owner_halted,
     output reg  [31:0]      v_bid_before,
     output reg  [QTY_W-1:0] v_bid_shares_before,
     output reg  [31:0]      v_ask_before,
@@ -51,7 +54,8 @@ module bbo_unit #(
     output reg              v_book_side  // which side that is
 );
     localparam SIDE_W = 1 + 4 + 32 + QTY_W;      // {pending, count, price, shares}
-    localparam ROW_W = 16 + 1 + 4 + 1 + 2 * SIDE_W; // {locate, trading, halts, stale, ask, bid}
+    localparam ROW_W = 2 * SIDE_W;               // {ask, bid}
+    localparam FACE_W = 16 + 1 + 4 + 1;          // {locate, trading, halts, stale}
     localparam LATE_W = 1 + 4 + 32 + QTY_W;      // {lost, count, price, shares}
 
     // Stage c-1: read, with the row that the message two ahead is leaving behind.
@@ -60,6 +64,13 @@ module bbo_unit #(
     wire [LATE_W-1:0]   late_bid_read;
     wire [LATE_W-1:0]   late_ask_read;
     wire [ROW_W-1:0]    v_row;       // after the message in stage v
+    wire [FACE_W-1:0]   face_read;
+    wire [FACE_W-1:0]   v_face;
+    wire                v_wrong;     // the order is another symbol's: that one becomes stale too, one cycle later
+    reg                 w_wrong;
+    reg  [SYM_LOG2-1:0] w_owner;
+    reg  [FACE_W-1:0]   w_face;
+    reg  [FACE_W-1:0]   face;
     reg                 v_has_row;
     reg  [SYM_LOG2-1:0] v_symidx;
     reg  [ROW_W-1:0]    row;
@@ -68,6 +79,8 @@ module bbo_unit #(
     assign read_at = next_symidx[SYM_LOG2-1:0];
     always @(posedge clk) begin
         row <= v_has_row && v_symidx == read_at ? v_row : row_read;
+        face <= (v_has_row && v_symidx == read_at ? v_face : face_read)
+            | {{(FACE_W-1){1'b0}}, (v_wrong && v_owner[SYM_LOG2-1:0] == read_at) || (w_wrong && w_owner == read_at)};
         late_bid <= late_bid_read;
         late_ask <= late_ask_read;
     end
@@ -79,7 +92,8 @@ module bbo_unit #(
     wire [15:0]       row_locate;
     wire [SIDE_W-1:0] row_ask;
     wire [SIDE_W-1:0] row_bid;
-    assign {row_locate, row_trading, row_halts, row_stale, row_ask, row_bid} = row;
+    assign {row_locate, row_trading, row_halts, row_stale} = face;
+    assign {row_ask, row_bid} = row;
     wire bid_answered;
     wire ask_answered;
     wire bid_lost;
@@ -210,23 +224,35 @@ module bbo_unit #(
     assign v_spoils = v_verdict == `BV_CONTRA || v_verdict == `BV_WRONG || v_verdict == `BV_FULL
         || (v_verdict == `BV_UNKNOWN && v_op == `BOP_REPLACE) || (v_op == `BOP_MARK && !v_mark_clears);
     assign v_new = v_changes_full ? v_side_full : v_side_ok;
-    assign v_row = {
-        v_locate, v_trading, v_halts, (v_stale && !v_mark_clears) || v_spoils,
-        v_changes && v_book_side ? v_new : v_ask, v_changes && !v_book_side ? v_new : v_bid
-    };
+    assign v_row = {v_changes && v_book_side ? v_new : v_ask, v_changes && !v_book_side ? v_new : v_bid};
+    assign v_face = {v_locate, v_trading, v_halts, (v_stale && !v_mark_clears) || v_spoils};
+
+    // The order of another symbol: its symbol's face is read in stage v and written one cycle later, when no other is.
+    wire [FACE_W-1:0] owner_face;
+    assign v_wrong = v_has_row && v_verdict == `BV_WRONG;
+    assign v_owner_locate = owner_face[FACE_W-1 -: 16];
+    assign v_owner_halted = owner_face[5:1] != 5'b10000;
+    always @(posedge clk) begin
+        w_wrong <= v_wrong && !rst;
+        w_owner <= v_owner[SYM_LOG2-1:0];
+        w_face <= {owner_face[FACE_W-1:1], 1'b1};
+    end
 
     // Memories.
     reg                 sweep;
     reg  [SYM_LOG2-1:0] sweep_at;
+    reg                 settled;
     always @(posedge clk) begin
         if (rst) begin
             sweep <= 1'b1;
             sweep_at <= {SYM_LOG2{1'b0}};
+            settled <= 1'b0;
             ready <= 1'b0;
-        end else if (sweep) begin
+        end else begin
             sweep_at <= sweep_at + 1'b1;
-            sweep <= !(&sweep_at);
-            ready <= &sweep_at;
+            sweep <= sweep && !(&sweep_at);
+            settled <= !sweep; // the row of a message that may come now was read one cycle ago
+            ready <= settled;
         end
     end
     wire [LATE_W-1:0] late_word;
@@ -234,6 +260,18 @@ module bbo_unit #(
     ram_async #(.WIDTH(ROW_W), .DEPTH_LOG2(SYM_LOG2)) rows (
         .clk(clk), .we(sweep || v_has_row), .waddr(sweep ? sweep_at : v_symidx), .wdata(sweep ? {ROW_W{1'b0}} : v_row),
         .raddr(read_at), .rdata(row_read)
+    );
+    wire                face_write;
+    wire [SYM_LOG2-1:0] face_at;
+    wire [FACE_W-1:0]   face_word;
+    assign face_write = sweep || w_wrong || v_has_row;
+    assign face_at = sweep ? sweep_at : w_wrong ? w_owner : v_symidx;
+    assign face_word = sweep ? {FACE_W{1'b0}} : w_wrong ? w_face : v_face;
+    ram_async #(.WIDTH(FACE_W), .DEPTH_LOG2(SYM_LOG2)) faces (
+        .clk(clk), .we(face_write), .waddr(face_at), .wdata(face_word), .raddr(read_at), .rdata(face_read)
+    );
+    ram_async #(.WIDTH(FACE_W), .DEPTH_LOG2(SYM_LOG2)) owner_faces (
+        .clk(clk), .we(face_write), .waddr(face_at), .wdata(face_word), .raddr(v_owner[SYM_LOG2-1:0]), .rdata(owner_face)
     );
     ram_async #(.WIDTH(LATE_W), .DEPTH_LOG2(SYM_LOG2)) late_bids (
         .clk(clk), .we(sweep || (late_write && !late_side)), .waddr(sweep ? sweep_at : late_symidx),
@@ -243,5 +281,118 @@ module bbo_unit #(
         .clk(clk), .we(sweep || (late_write && late_side)), .waddr(sweep ? sweep_at : late_symidx),
         .wdata(sweep ? {LATE_W{1'b0}} : late_word), .raddr(read_at), .rdata(late_ask_read)
     );
+
+`ifdef FORMAL
+    // One symbol, any one: each message sees the row as the last one left it, and the best level follows the rules. The
+    // ladder is silent here (late_write 0), so a side that has become pending stays so.
+    reg f_started;
+    initial f_started = 1'b0;
+    always @(posedge clk) f_started <= 1'b1;
+    (* anyconst *) reg [SYM_LOG2-1:0] f_sym;
+    reg             f_unknown [0:1]; // by side: pending
+    reg [31:0]      f_price [0:1];
+    reg [QTY_W-1:0] f_shares [0:1];
+    reg             f_stale;
+    reg [9:0]       f_next;
+    reg             f_was_row;
+    reg             f_mine;
+    reg [3:0]       f_op;
+    reg             f_side;
+    reg             f_clears;
+    reg [31:0]      f_take_price;
+    reg [31:0]      f_take;
+    reg [31:0]      f_add_price;
+    reg [31:0]      f_add;
+    wire            f_takes;
+    wire            f_adds;
+    wire            f_at_best;
+    wire            f_empties;
+    wire [QTY_W:0]  f_left;   // at the old best after the take
+    wire            f_better;
+    wire [QTY_W:0]  f_joined;
+    assign f_takes = f_op == `BOP_EXEC || f_op == `BOP_CANCEL || f_op == `BOP_DELETE || f_op == `BOP_REPLACE;
+    assign f_adds = f_op == `BOP_ADD || f_op == `BOP_REPLACE;
+    assign f_at_best = f_takes && f_take_price == f_price[f_side];
+    assign f_empties = f_at_best && f_shares[f_side] == f_take;
+    assign f_left = f_at_best ? f_shares[f_side] - f_take : f_shares[f_side];
+    assign f_better = f_price[f_side] == 0 || (f_side ? f_add_price < f_price[f_side] : f_add_price > f_price[f_side]);
+    assign f_joined = f_left + f_add;
+    always @(posedge clk) begin
+        f_next <= next_symidx;
+        f_was_row <= c_valid && c_row && !rst;
+        f_mine <= c_valid && c_row && !rst && c_msg[84 +: SYM_LOG2] == f_sym;
+        f_op <= op;
+        f_clears <= op == `BOP_MARK && c_msg[`BM_CODE] == 8'd0;
+        f_side <= op == `BOP_ADD ? c_msg[`BM_SIDE] : c_side;
+        f_take_price <= c_price;
+        f_take <= op == `BOP_DELETE || op == `BOP_REPLACE ? c_shares : c_msg[`BM_SHARES];
+        f_add_price <= c_msg[`BM_PRICE];
+        f_add <= c_msg[`BM_SHARES];
+        if (rst) begin
+            f_unknown[0] <= 1'b0;
+            f_unknown[1] <= 1'b0;
+            f_price[0] <= 32'd0;
+            f_price[1] <= 32'd0;
+            f_shares[0] <= 0;
+            f_shares[1] <= 0;
+            f_stale <= 1'b0;
+        end else if (f_mine) begin
+            if (f_clears)
+                f_stale <= 1'b0;
+            else if (f_op == `BOP_MARK || v_verdict == `BV_CONTRA || v_verdict == `BV_WRONG || v_verdict == `BV_FULL
+                || (v_verdict == `BV_UNKNOWN && f_op == `BOP_REPLACE))
+                f_stale <= 1'b1;
+            if (v_verdict == `BV_OK && f_adds && !f_unknown[f_side]) begin
+                if (f_better) begin
+                    f_price[f_side] <= f_add_price;
+                    f_shares[f_side] <= f_add;
+                end else if (f_add_price == f_price[f_side]) begin
+                    f_shares[f_side] <= f_joined;
+                    f_unknown[f_side] <= f_joined[QTY_W];
+                end else begin
+                    f_shares[f_side] <= f_left;
+                    f_unknown[f_side] <= f_empties;
+                end
+            end else if (((v_verdict == `BV_OK && f_takes) || (v_verdict == `BV_FULL && f_takes)) && !f_unknown[f_side]) begin
+                f_shares[f_side] <= f_left;
+                f_unknown[f_side] <= f_empties;
+            end
+        end
+    end
+`ifdef YOSYS
+    always @(posedge clk) begin
+        if (!f_started) assume(rst);
+        assume(!late_write);
+        assume(v_verdict <= `BV_WRONG);
+        if (v_verdict == `BV_FULL) assume(f_adds);
+        if (f_op == `BOP_MARK) assume(v_verdict == `BV_OK);
+        if (c_valid) begin
+            assume(ready && op <= `BOP_MARK);
+            assume(f_next == c_msg[`BM_SYM]);
+            assume(c_msg[93:84] < (1 << SYM_LOG2));
+            if (c_row) assume(!f_was_row);
+            assume(c_price != 0 && c_shares != 0 && c_msg[`BM_PRICE] != 0 && c_msg[`BM_SHARES] != 0);
+        end
+        // The ladder and the table agree: nobody takes more from the best level than it holds.
+        if (f_mine && f_at_best && !f_unknown[f_side]) assume(f_take <= f_shares[f_side]);
+    end
+`endif
+    always @(posedge clk) if (f_started && !rst && f_mine) begin
+        assert(v_slow_not == (f_unknown[0] || f_unknown[1]));
+        assert(v_stale == f_stale);
+        if (!f_unknown[0]) assert(v_bid_before == f_price[0] && v_bid_shares_before == f_shares[0]);
+        if (!f_unknown[1]) assert(v_ask_before == f_price[1] && v_ask_shares_before == f_shares[1]);
+        if (v_verdict == `BV_OK && (f_adds || f_takes) && !v_slow_ok) begin
+            assert((v_best_ok == 0) == (v_best_shares_ok == 0)); // no level without shares, none without a price
+            if (f_adds) assert(f_side ? v_best_ok <= f_add_price : v_best_ok >= f_add_price);
+            if (f_adds && f_price[f_side] != 0) assert(f_side ? v_best_ok <= f_price[1] : v_best_ok >= f_price[0]);
+            if (!f_adds) assert(v_best_ok == f_price[f_side]);
+            assert(v_changed == (v_best_ok != f_price[f_side] || v_best_shares_ok != f_shares[f_side]));
+        end
+        if (f_takes && f_empties && !f_adds && !f_unknown[f_side]) assert(v_slow_ok);
+        cover(f_op == `BOP_REPLACE && v_verdict == `BV_OK && f_price[0] != 0 && f_price[1] != 0 && !v_slow_ok);
+        cover(v_slow_not && f_stale);
+    end
+`endif
 endmodule
 `default_nettype wire

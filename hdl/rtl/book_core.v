@@ -101,13 +101,14 @@ module book_core #(
     wire             v_side;
     wire             v_done;
     wire [9:0]       v_owner;
+    wire             v_slow_not;
     wire             table_ready;
     wire             rows_ready;
     wire             ladder_ready;
     assign ready = table_ready && rows_ready && ladder_ready;
 
-    // The book's own marks (a lost side, an order of another symbol) go before the host's.
-    reg  [81:0] own [0:7];  // {symbol, code, reference}
+    // The book's own marks, of symbols whose side is lost, go before the host's.
+    reg  [9:0]  own [0:7];
     reg  [3:0]  own_put;
     reg  [3:0]  own_get;
     wire        own_any;
@@ -115,8 +116,6 @@ module book_core #(
     wire        pace_ready;
     wire        lost_mark;
     wire [9:0]  lost_symidx;
-    wire        wrong_mark;
-    wire        own_push;
     wire        own_missed;
     wire        overrun;
     reg         host_held;
@@ -124,9 +123,7 @@ module book_core #(
     reg  [7:0]  host_code;
     assign own_any = own_put != own_get;
     assign own_full = own_put == {~own_get[3], own_get[2:0]};
-    assign wrong_mark = v_valid && v_verdict == `BV_WRONG;
-    assign own_push = (wrong_mark || lost_mark) && !own_full;
-    assign own_missed = (wrong_mark || lost_mark) && (own_full || (wrong_mark && lost_mark));
+    assign own_missed = lost_mark && own_full;
     assign mark_ready = !host_held;
     always @(posedge clk) begin
         if (rst) begin
@@ -134,7 +131,7 @@ module book_core #(
             own_get <= 4'd0;
             host_held <= 1'b0;
         end else begin
-            if (own_push)
+            if (lost_mark && !own_full)
                 own_put <= own_put + 4'd1;
             if (own_any && pace_ready)
                 own_get <= own_get + 4'd1;
@@ -144,21 +141,40 @@ module book_core #(
             host_symidx <= mark_symidx;
             host_code <= mark_code;
         end
-        if (own_push)
-            own[own_put[2:0]] <= wrong_mark ? {v_owner, `FP_E_BAD_FIELD, v_msg[`BM_REF]} : {lost_symidx, `FP_E_NO_ROOM, 64'd0};
+        if (lost_mark && !own_full)
+            own[own_put[2:0]] <= lost_symidx;
+    end
+
+    // An order named by another symbol's message: the ladder is asked for the BBO of both symbols, the order's own first, in
+    // consecutive cycles; the messages behind wait, because the ladder answers one question in two cycles.
+    wire       wrong;
+    reg        wrong_again; // the second question, about the message's symbol
+    reg        again_slow;
+    reg  [9:0] again_symidx;
+    reg  [2:0] rest;
+    assign wrong = v_valid && v_verdict == `BV_WRONG;
+    always @(posedge clk) begin
+        if (rst) begin
+            wrong_again <= 1'b0;
+            rest <= 3'd0;
+        end else begin
+            wrong_again <= wrong;
+            rest <= wrong ? 3'd6 : rest == 3'd0 ? 3'd0 : rest - 3'd1;
+        end
+        again_slow <= v_slow_not;
+        again_symidx <= v_msg[`BM_SYM];
     end
 
     norm_pace #(.FIFO_LOG2(PACE_LOG2)) pace (
-        .clk(clk), .rst(rst), .ready(ready),
+        .clk(clk), .rst(rst), .ready(ready), .hold(rest != 3'd0),
         .norm_valid(norm_valid), .norm_type(norm_type), .norm_fault(norm_fault), .norm_timestamp(norm_timestamp),
         .norm_locate(norm_locate), .norm_tracked(norm_tracked), .norm_symidx(norm_symidx), .norm_ref(norm_ref),
         .norm_ref2(norm_ref2), .norm_side(norm_side), .norm_shares(norm_shares), .norm_price(norm_price),
         .norm_printable(norm_printable), .norm_overflow(norm_overflow), .norm_aux(norm_aux), .norm_line_b(norm_line_b),
         .norm_rx_cycle(norm_rx_cycle), .early_valid(early_valid), .early_ref(early_ref),
         .mark_valid(own_any || host_held), .mark_ready(pace_ready),
-        .mark_symidx(own_any ? own[own_get[2:0]][81:72] : host_symidx),
-        .mark_code(own_any ? own[own_get[2:0]][71:64] : host_code),
-        .mark_ref(own_any ? own[own_get[2:0]][63:0] : 64'd0), .mark_cycle(cycle),
+        .mark_symidx(own_any ? own[own_get[2:0]] : host_symidx), .mark_code(own_any ? `FP_E_NO_ROOM : host_code),
+        .mark_cycle(cycle),
         .look_ref(look_ref), .next_valid(next_valid), .next_symidx(next_symidx), .next_ref(next_ref),
         .c_valid(c_valid), .c_msg(c_msg),
         .stat_queued(stat_queued), .stat_lost(stat_lost), .stat_untracked(stat_untracked), .stat_unknown(stat_unknown_type),
@@ -176,12 +192,13 @@ module book_core #(
     wire [3:0]       v_count;
     wire             v_slow_ok;
     wire             v_slow_full;
-    wire             v_slow_not;
     wire             v_changed;
     wire             v_changed_full;
     wire             v_stale;
     wire             v_halted;
     wire [15:0]      v_locate;
+    wire [15:0]      v_owner_locate;
+    wire             v_owner_halted;
     wire [31:0]      v_bid_before;
     wire [QTY_W-1:0] v_bid_shares_before;
     wire [31:0]      v_ask_before;
@@ -213,21 +230,26 @@ module book_core #(
 
     bbo_unit #(.SYM_LOG2(SYM_LOG2), .QTY_W(QTY_W)) bbo (
         .clk(clk), .rst(rst), .ready(rows_ready), .next_symidx(next_symidx), .c_valid(c_valid), .c_msg(c_msg),
-        .c_price(c_price), .c_shares(c_shares), .c_side(c_side), .v_verdict(v_verdict),
+        .c_price(c_price), .c_shares(c_shares), .c_side(c_side), .v_verdict(v_verdict), .v_owner(v_owner),
         .late_write(late_write), .late_symidx(late_symidx), .late_side(late_side), .late_price(late_price),
         .late_shares(late_shares), .late_count(late_count), .late_lost(late_lost),
         .v_count(v_count), .v_slow_ok(v_slow_ok), .v_slow_full(v_slow_full), .v_slow_not(v_slow_not),
         .v_changed(v_changed), .v_changed_full(v_changed_full), .v_stale(v_stale), .v_halted(v_halted), .v_locate(v_locate),
+        .v_owner_locate(v_owner_locate), .v_owner_halted(v_owner_halted),
         .v_bid_before(v_bid_before), .v_bid_shares_before(v_bid_shares_before),
         .v_ask_before(v_ask_before), .v_ask_shares_before(v_ask_shares_before),
         .v_best_ok(v_best_ok), .v_best_shares_ok(v_best_shares_ok),
         .v_best_full(v_best_full), .v_best_shares_full(v_best_shares_full), .v_book_side(v_book_side)
     );
 
+    wire [`BM_W-1:0] ladder_msg;
+    assign ladder_msg = {v_msg[`BM_W-1:94], wrong_again ? again_symidx : wrong ? v_owner : v_msg[`BM_SYM], v_msg[83:12],
+                         wrong_again ? `BOP_DELETE : v_msg[`BM_OP], v_msg[`BM_TYPE]};
     px_ladder #(.SYM_LOG2(SYM_LOG2), .GROUPS_LOG2(GROUPS_LOG2), .QTY_W(QTY_W)) ladder (
         .clk(clk), .rst(rst), .ready(ladder_ready), .c_msg(c_msg), .c_price(c_price),
-        .v_valid(v_valid), .v_msg(v_msg), .v_verdict(v_verdict), .v_price(v_price), .v_shares(v_shares), .v_side(v_side),
-        .v_slow_ok(v_verdict == `BV_FULL ? v_slow_full : v_slow_ok), .v_slow_not(v_slow_not), .v_count(v_count),
+        .v_valid(v_valid || wrong_again), .v_msg(ladder_msg), .v_verdict(wrong_again ? `BV_WRONG : v_verdict),
+        .v_price(v_price), .v_shares(v_shares), .v_side(v_side), .v_slow_ok(v_verdict == `BV_FULL ? v_slow_full : v_slow_ok),
+        .v_slow_not(wrong_again ? again_slow : wrong || v_slow_not), .v_count(v_count),
         .late_write(late_write), .late_symidx(late_symidx), .late_side(late_side), .late_price(late_price),
         .late_shares(late_shares), .late_count(late_count), .late_lost(late_lost),
         .late_valid(late_valid), .late_changed(late_changed), .late_stale_before(late_stale_before), .late_stale(late_stale),
@@ -241,7 +263,8 @@ module book_core #(
         .clk(clk), .rst(rst), .cycle(cycle), .cfg_midnight_ns(cfg_midnight_ns), .cfg_venue(cfg_venue),
         .set_stale(stat_lost || overrun || own_missed || stat_broken), .clear_stale(clear_stale),
         .c_msg(c_msg), .v_valid(v_valid), .v_msg(v_msg), .v_verdict(v_verdict), .v_code(v_code), .v_price(v_price),
-        .v_shares(v_shares), .v_side(v_side), .v_done(v_done), .v_slow_ok(v_slow_ok), .v_slow_full(v_slow_full), .v_slow_not(v_slow_not),
+        .v_shares(v_shares), .v_side(v_side), .v_done(v_done),
+        .v_owner(v_owner), .v_owner_locate(v_owner_locate), .v_owner_halted(v_owner_halted), .v_slow_ok(v_slow_ok), .v_slow_full(v_slow_full), .v_slow_not(v_slow_not),
         .v_changed(v_changed), .v_changed_full(v_changed_full), .v_stale(v_stale), .v_halted(v_halted), .v_locate(v_locate),
         .v_bid_before(v_bid_before), .v_bid_shares_before(v_bid_shares_before),
         .v_ask_before(v_ask_before), .v_ask_shares_before(v_ask_shares_before),

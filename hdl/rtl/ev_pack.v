@@ -31,6 +31,9 @@ module ev_pack #(
     input  wire [31:0]      v_shares,
     input  wire             v_side,
     input  wire             v_done,
+    input  wire [9:0]       v_owner,        // symbol of the looked-up order
+    input  wire [15:0]      v_owner_locate,
+    input  wire             v_owner_halted,
     input  wire             v_slow_ok,
     input  wire             v_slow_full,
     input  wire             v_slow_not,
@@ -98,14 +101,16 @@ module ev_pack #(
     wire        prints;
     wire        gone;        // BV_FULL of a replace: the old order went, the new one did not come
     wire        spoils;
+    wire        wrong;       // the order is another symbol's: that one's record comes first
     wire        quiet;       // leaves none
     assign op = v_msg[`BM_OP];
     assign letter = v_msg[`BM_TYPE];
     assign ok = v_verdict == `BV_OK;
     assign prints = op == `BOP_EXEC && v_msg[`BM_PRINTABLE];
     assign gone = op == `BOP_REPLACE && v_verdict == `BV_FULL;
-    assign two = (ok && (prints || op == `BOP_REPLACE)) || gone;
-    assign spoils = v_verdict == `BV_CONTRA || v_verdict == `BV_WRONG;
+    assign wrong = v_verdict == `BV_WRONG;
+    assign two = (ok && (prints || op == `BOP_REPLACE)) || gone || wrong;
+    assign spoils = v_verdict == `BV_CONTRA || wrong;
     assign quiet = v_verdict == `BV_DROP || (op == `BOP_MARK && v_msg[`BM_CODE] == 8'd0);
 
     wire makes_all_stale;
@@ -122,6 +127,8 @@ module ev_pack #(
     assign bbo_full = v_book_side ? {v_bid_before, v_bid_shares_before, v_best_full, v_best_shares_full}
         : {v_best_full, v_best_shares_full, v_ask_before, v_ask_shares_before};
 
+    wire             venue;      // about the venue, no symbol's state
+    assign venue = letter == `FP_EV_SYSTEM || letter == `FP_EV_MWCB_LEVEL || letter == `FP_EV_MWCB_STATUS;
     reg  [7:0]       kind;       // of the last record
     reg  [63:0]      order_ref;
     reg  [31:0]      price;
@@ -132,7 +139,7 @@ module ev_pack #(
     wire [15:0]      state_flags; // as they were before the message
     wire [15:0]      side_flag;
     wire [15:0]      done_flag;   // on the record that takes the last share: the message's first
-    assign state_flags = (v_stale || all_stale ? `FP_EF_STALE : 16'd0) | (v_halted ? `FP_EF_HALTED : 16'd0)
+    assign state_flags = (v_stale || all_stale ? `FP_EF_STALE : 16'd0) | (v_halted && !venue ? `FP_EF_HALTED : 16'd0)
         | (v_msg[`BM_LINE_B] ? `FP_EF_LINE_B : 16'd0);
     assign side_flag = v_side ? `FP_EF_SELL : 16'd0;
     assign done_flag = v_done ? `FP_EF_ORDER_DONE : 16'd0;
@@ -148,7 +155,7 @@ module ev_pack #(
             kind = `FP_EV_STALE;
             order_ref = v_code == `FP_E_DUPLICATE && op == `BOP_REPLACE ? v_msg[`BM_REF2] : v_msg[`BM_REF];
             price = {24'd0, v_code};
-            shares = v_verdict == `BV_WRONG ? 32'd0 : v_msg[`BM_SHARES];
+            shares = wrong ? 32'd0 : v_msg[`BM_SHARES];
             flags = state_flags | `FP_EF_STALE;
         end else if (v_verdict == `BV_UNKNOWN)
             flags = state_flags | `FP_EF_UNKNOWN_REF | (op == `BOP_REPLACE ? `FP_EF_STALE : 16'd0);
@@ -209,6 +216,7 @@ module ev_pack #(
     end
     wire [RW-1:0] last_record;
     wire [RW-1:0] first_record;
+    wire [RW-1:0] owner_record; // the ladder tells its BBO
     wire          record_valid;
     wire [RW-1:0] record;
     reg           second_valid;
@@ -219,7 +227,10 @@ module ev_pack #(
                            op == `BOP_REPLACE ? v_shares : v_msg[`BM_SHARES],
                            v_locate, op == `BOP_REPLACE ? `FP_EV_DELETE : letter, state_flags | side_flag | done_flag | `FP_EF_MORE, bbo_before};
     assign record_valid = second_valid || (v_valid && !quiet);
-    assign record = second_valid ? second : two ? first_record : last_record;
+    assign owner_record = {3'b111, 1'b1, v_owner, v_msg[`BM_RX], v_time, v_msg[`BM_REF], {24'd0, v_code}, 32'd0,
+                           v_owner_locate, `FP_EV_STALE,
+                           `FP_EF_STALE | `FP_EF_MORE | (v_owner_halted ? `FP_EF_HALTED : 16'd0) | (v_msg[`BM_LINE_B] ? `FP_EF_LINE_B : 16'd0), bbo_before};
+    assign record = second_valid ? second : wrong ? owner_record : two ? first_record : last_record;
     always @(posedge clk) begin
         second_valid <= v_valid && two && !rst;
         second <= last_record;

@@ -14,6 +14,7 @@ module norm_pace #(
     input  wire         clk,
     input  wire         rst,
     input  wire         ready,          // tables are cleared
+    input  wire         hold,           // let nothing go: those behind have more to do than a message brings on the mean
     input  wire         norm_valid,
     input  wire [7:0]   norm_type,
     input  wire [1:0]   norm_fault,
@@ -37,7 +38,6 @@ module norm_pace #(
     output wire         mark_ready,
     input  wire [9:0]   mark_symidx,
     input  wire [7:0]   mark_code,      // 0: clear; else the positive fp_error told in the STALE event
-    input  wire [63:0]  mark_ref,
     input  wire [31:0]  mark_cycle,
     output wire [63:0]  look_ref,       // the order table reads this reference's buckets in this cycle
     output wire         next_valid,     // enters stage c at the coming edge
@@ -119,9 +119,9 @@ module norm_pace #(
         norm_price, no_detail ? 32'd0 : norm_shares, norm_ref2, no_detail ? 64'd0 : norm_ref,
         norm_side, norm_tracked, norm_symidx, norm_locate, norm_timestamp, in_code, in_op, norm_type
     };
-    assign stat_untracked = norm_valid && !ours;
-    assign stat_unknown = norm_valid && ours && norm_fault == 2'd1;
-    assign stat_length = norm_valid && ours && norm_fault == 2'd2;
+    assign stat_untracked = norm_valid && !ours && (norm_fault == 2'd0 || norm_fault == 2'd3);
+    assign stat_unknown = norm_valid && norm_fault == 2'd1;
+    assign stat_length = norm_valid && norm_fault == 2'd2;
     assign stat_field = norm_valid && ours && refused && !norm_fault[0] && !norm_fault[1];
 
     // The FIFO of those that wait. A word can be at its head two cycles after it came.
@@ -140,7 +140,7 @@ module norm_pace #(
     wire [`BM_W-1:0]   mark_msg;
     wire               direct;
     assign mark_msg = {
-        1'b1, 3'b000, mark_cycle, 16'd0, 32'd0, 32'd0, 64'd0, mark_ref,
+        1'b1, 3'b000, mark_cycle, 16'd0, 32'd0, 32'd0, 64'd0, 64'd0,
         1'b0, 1'b1, mark_symidx, 16'd0, 48'd0, mark_code, `BOP_MARK, `FP_EV_STALE
     };
     assign level = write_at - read_at;
@@ -190,7 +190,9 @@ module norm_pace #(
     assign up_look = up_op == `BOP_EXEC || up_op == `BOP_REPLACE || up_op == `BOP_CANCEL || up_op == `BOP_DELETE;
     assign up_put = up_op == `BOP_ADD || up_op == `BOP_REPLACE;
     always @* begin
-        if (up_soon && waiting)
+        if (hold)
+            far_enough = 1'b0;
+        else if (up_soon && waiting)
             far_enough = since >= 3'd4;
         else if (up_soon)
             far_enough = since >= (last_soon ? 3'd2 : 3'd3);

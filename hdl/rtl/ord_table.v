@@ -4,7 +4,7 @@
 // verdict one cycle later on v_*; look_ref of a looked-up order is due 3 cycles before c, that of a new one 1 before c.
 // Throughput: one message per 2 cycles; the last changes are forwarded, so the same reference may come back at once.
 // Overflow: an order whose buckets and the stash are full is not stored: verdict BV_FULL; it is never silently lost.
-// After reset 2^BUCKET_LOG2 cycles clear the table (`ready` low). RAM_REG = 1 adds a register behind the RAM: look_ref
+// After reset 2^BUCKET_LOG2 cycles and five more clear the table (`ready` low). RAM_REG = 1 adds a register behind the RAM: look_ref
 // is then due one cycle earlier.
 `default_nettype none
 `include "book_msg.vh"
@@ -66,6 +66,7 @@ module ord_table #(
     // Write.
     reg                    sweep;
     reg  [BUCKET_LOG2-1:0] sweep_at;
+    reg  [3:0]             settled;
     wire                   write_valid;
     wire [PW-1:0]          write_place;
     wire [BUCKET_LOG2-1:0] write_bucket;
@@ -75,11 +76,14 @@ module ord_table #(
         if (rst) begin
             sweep <= 1'b1;
             sweep_at <= {BUCKET_LOG2{1'b0}};
+            settled <= 4'd0;
             ready <= 1'b0;
-        end else if (sweep) begin
+        end else begin
             sweep_at <= sweep_at + 1'b1;
-            sweep <= !(&sweep_at);
-            ready <= &sweep_at;
+            sweep <= sweep && !(&sweep_at);
+            // A message that may come now was read for up to four cycles ago: those reads must have seen cleared buckets.
+            settled <= {settled[2:0], !sweep};
+            ready <= settled[3];
         end
     end
 

@@ -148,7 +148,7 @@ class Bench:
                 self.seq += 1
                 assert have.seq == self.seq, f"{where}: record {have.seq}, expected number {self.seq}"
                 want.seq, want.rx_ns, want.aux = have.seq, have.rx_ns, have.aux
-                if m.tracked and self.model.symbol(m.symidx).lost and have.flags & F.STALE:
+                if self.model.locate_lost(want.locate) and have.flags & F.STALE:
                     loose = F.STALE | F.BBO_CHANGED | F.CROSSED | F.OVERFLOW
                     have = replace(have, flags=have.flags & ~loose)
                     want = replace(want, flags=want.flags & ~loose)
@@ -366,7 +366,7 @@ async def reset_and_marks(dut: Any) -> None:
             dut.mark_symidx.value, dut.mark_code.value, dut.mark_valid.value = 1, code, 1
             await RisingEdge(dut.clk)
             dut.mark_valid.value = 0
-            bench.model.symbol(1).owner_pending += bool(code)
+            bench.model.symbol(1).marks_due += bool(code)
             await bench.settle()
             bench.model.symbol(1).stale = False
             messages = [traffic.one() for _ in range(30)]

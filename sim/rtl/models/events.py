@@ -105,7 +105,7 @@ class Symbol:
     trading: bool = False
     halts: int = 0
     locate: int = 0
-    owner_pending: int = 0  # STALE records of its own that are still to come
+    marks_due: int = 0  # STALE records that the host has asked for
     lost: bool = False  # the ladder's window has lost a side: the best may be told wrong, but then flagged stale
 
     def best(self, side: int) -> tuple[int, int]:
@@ -156,6 +156,10 @@ class BookModel:
             self.symbols[symidx] = Symbol([SideLadder(False, self.groups), SideLadder(True, self.groups)])
         return self.symbols[symidx]
 
+    def locate_lost(self, locate: int) -> bool:
+        """Has the ladder lost a side of this locate's symbol?"""
+        return any(symbol.lost and symbol.locate == locate for symbol in self.symbols.values())
+
     def record(
         self, m: Norm, kind: int, ref: int, price: int, shares: int, flags: int, before: tuple[int, int, int, int]
     ) -> Record:
@@ -170,7 +174,7 @@ class BookModel:
             flags |= F.CROSSED
         if symbol.stale or self.all_stale:
             flags |= F.STALE
-        if symbol.halted and m.tracked:
+        if symbol.halted and m.tracked and m.type not in b"SVW":
             flags |= F.HALTED
         if m.line_b:
             flags |= F.LINE_B
@@ -194,13 +198,14 @@ class BookModel:
         return records
 
     def mark(self, have: Record) -> bool:
-        """Is this a STALE record that the book makes by itself, at a time of its own? Then the symbol is stale from here."""
+        """Is this a STALE record that comes at a time of its own: the host's, or a lost side's? Then the symbol is stale."""
         if have.kind != K.STALE or have.venue_ns or have.price not in (BAD_FIELD, NO_ROOM):
             return False
         symbol = next(s for s in self.symbols.values() if s.locate == have.locate)
         if have.price == BAD_FIELD:
-            symbol.owner_pending -= 1
-            assert symbol.owner_pending >= 0, f"a mark out of nothing: {have}"
+            if not symbol.marks_due:
+                return False
+            symbol.marks_due -= 1
         else:
             assert symbol.lost, f"nothing was lost: {have}"
         symbol.stale = True
@@ -280,8 +285,10 @@ class BookModel:
             symbol.stale |= kind == "U"
             return [self.record(m, m.type, m.ref, 0, 0, F.UNKNOWN_REF, before)]
         if order.symidx != m.symidx:
-            self.symbol(order.symidx).owner_pending += 1
-            return self.contradiction(m, BAD_FIELD, m.ref, 0)
+            owner = self.symbol(order.symidx)
+            first = self.contradiction(replace(m, symidx=order.symidx, locate=owner.locate), BAD_FIELD, m.ref, 0)
+            first[0].flags |= F.MORE
+            return first + self.contradiction(m, BAD_FIELD, m.ref, 0)
         sell = F.SELL if order.side else 0
         if kind == "U":
             return self.swap(m, order, sell, before)
