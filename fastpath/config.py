@@ -162,7 +162,10 @@ class OrderEntryConfig(Model):
 class VenueConfig(Model):
     name: Name
     title: str = ""
-    io: Literal["socket"] = "socket"
+    io: Literal["socket", "fpga"] = Field(
+        "socket",
+        description="socket: decoded and kept in software; fpga: by the card, which also fires triggers",
+    )
     feed: FeedConfig
     orders: OrderEntryConfig | None = Field(None, description="absent = market data only")
     taker_fee: str = Field("0.0030", pattern=r"^\d+(\.\d{1,6})?$", description="dollars a share; told to clients")
@@ -187,6 +190,7 @@ class EngineSettings(Model):
     )
     event_ring: int = Field(65_536, ge=1_024, le=2**24, description="slots, a power of two")
     exec_ring: int = Field(8_192, ge=256, le=2**20, description="slots, a power of two")
+    card_library: str = Field("", description="of venues with io = fpga; empty = the one that `make sim-device` leaves")
     history_events: int = Field(
         262_144, ge=1_024, le=2**26, description="event records kept for replay, a power of two"
     )

@@ -347,6 +347,8 @@ def _c_config(config: EngineConfig) -> Any:
         "router_endpoint": config.router,
         "mode": config.mode,
     }
+    if any(venue.io == "fpga" for venue in config.venues):
+        texts["card_library"] = config.card
     if config.pub:
         texts["libzmq_path"] = find_libzmq() if config.libzmq_path is None else config.libzmq_path
     for name, text in texts.items():

@@ -8,6 +8,10 @@ core itself checks what it is given and says what is wrong.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
+
+CARD_LIBRARY = Path(__file__).resolve().parent.parent / "build" / "device" / "card" / "libfpcard.so"
+"""Where `python -m sim.device.build` leaves the card."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +85,8 @@ class EngineConfig:
 
     `run_dir` is made with mode 0700 (its parent must be there). `pub_endpoint` and
     `router_endpoint` of None stand for `engine.pub` and `engine.cmd` inside it; a
-    `pub_endpoint` of "" means no bus. `libzmq_path` of None: the library that pyzmq brought.
+    `pub_endpoint` of "" means no bus. `libzmq_path` of None: the library that pyzmq brought. `card_library`: the card that venues with io
+    "fpga" use; None: the one that `make sim-device` leaves.
     `journal_dir` of "": no order side.
     """
 
@@ -94,6 +99,7 @@ class EngineConfig:
     pub_endpoint: str | None = None
     router_endpoint: str | None = None
     libzmq_path: str | None = None
+    card_library: str | None = None
     mode: str = "paper"
     durability: int = 0
     busy_poll: bool = False
@@ -105,6 +111,11 @@ class EngineConfig:
     heartbeat_ms: int = 100
     conflate_ms: int = 50
     history_events: int = 262_144
+
+    @property
+    def card(self) -> str:
+        """Path of the card's library in effect."""
+        return str(CARD_LIBRARY) if self.card_library is None else self.card_library
 
     @property
     def pub(self) -> str:

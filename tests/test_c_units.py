@@ -43,7 +43,7 @@ def test_c_unit(path: Path, variant: str, tmp_path: Path) -> None:
     binary = tmp_path / path.stem
     command = [
         *os.environ.get("CC", "gcc").split(), *WARNINGS, *VARIANTS[variant],
-        "-I", str(ROOT / "fastpath/core"), "-I", str(ROOT), str(path),
+        "-I", str(ROOT / "fastpath/core"), "-I", str(ROOT), "-I", str(ROOT / "hdl/spec/generated"), str(path),
         *[str(ROOT / s) for s in sources], *directive(text, "flags"), "-lm", "-o", str(binary),
     ]
     built = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -59,7 +59,7 @@ struct fp_agent_config {
 
 struct fp_venue_config {
     char name[24];
-    char io[16];                /* packet backend: "socket" */
+    char io[16];                /* "socket": packet backend, software book; "fpga": the card of card_library behind sockets */
     char feed_group[2][48];     /* IPv4 multicast group (or unicast address) of lines A and B; "" = line absent */
     uint16_t feed_port[2];
     char feed_interface[48];    /* IPv4 address of the interface to join on */
@@ -83,6 +83,7 @@ struct fp_engine_config {
     char journal_dir[200];      /* "" : no order side */
     char pub_endpoint[220], router_endpoint[220]; /* libzmq endpoints; "" = no bus */
     char libzmq_path[400];      /* shared object to dlopen; "" = no bus */
+    char card_library[400];     /* shared object to dlopen for venues whose io is "fpga" */
     char mode[8];               /* "paper" or "live" */
     uint8_t durability;         /* 0 crash: mmap, survives process death; 1 sync: fdatasync before each send */
     uint8_t busy_poll;          /* 1: the hot thread never sleeps; 0: spins spin_us, then waits in poll */

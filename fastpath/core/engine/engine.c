@@ -100,7 +100,7 @@ static int check_config(const struct fp_engine_config *c, char *error_text) {
     if (c->account_count > FP_MAX_ACCOUNTS || c->agent_count > FP_MAX_AGENTS) return bad(error_text, "at most 64 accounts and 256 agents", "");
     if (!is_power(c->event_ring, 1024) || !is_power(c->exec_ring, 64) || !is_power(c->history_events, 1024))
         return bad(error_text, "event_ring (>= 1024), exec_ring (>= 64) and history_events (>= 1024) must be powers of two", "");
-    if (!TEXT_OK(c->run_dir) || !TEXT_OK(c->journal_dir) || !TEXT_OK(c->pub_endpoint) || !TEXT_OK(c->router_endpoint) || !TEXT_OK(c->libzmq_path) || !TEXT_OK(c->mode))
+    if (!TEXT_OK(c->run_dir) || !TEXT_OK(c->journal_dir) || !TEXT_OK(c->pub_endpoint) || !TEXT_OK(c->router_endpoint) || !TEXT_OK(c->libzmq_path) || !TEXT_OK(c->card_library) || !TEXT_OK(c->mode))
         return bad(error_text, "a path is too long", "");
     if (strcmp(c->mode, "paper") != 0 && strcmp(c->mode, "live") != 0) return bad(error_text, "mode must be paper or live", c->mode);
     if (c->pub_endpoint[0] && (!c->router_endpoint[0] || !c->libzmq_path[0] || !c->run_dir[0])) return bad(error_text, "a bus needs pub_endpoint, router_endpoint, libzmq_path and run_dir", "");
@@ -224,7 +224,7 @@ static int open_venues(struct fp_engine *engine, char *error_text) {
     for (uint8_t i = 0; i < engine->config.venue_count; i++) {
         struct fp_feed *feed = &hot->feeds[i];
         /* An eighth of the ring each side: a book sent again must fit beside the live flow. */
-        int failed = fp_feed_open(feed, &engine->config.venues[i], i, engine->config.event_ring / 8, error_text);
+        int failed = fp_feed_open(feed, &engine->config.venues[i], i, engine->config.event_ring / 8, engine->config.card_library, error_text);
         if (failed) return failed;
         feed->out = &hot->out;
         feed->wire_to_event = &hot->wire_to_event;
@@ -256,6 +256,7 @@ static int open_all(struct fp_engine *engine, char *error_text) {
     for (unsigned i = 0; i < engine->config.venue_count; i++) {
         hot->connections[i].oms = hot->feeds[i].oms = hot->oms;
         hot->feeds[i].fired = fp_hot_fired;
+        hot->feeds[i].changes = &hot->changes;
         hot->feeds[i].context = hot;
     }
     hot->out.now_ns = fp_clock_utc_ns();

@@ -2,6 +2,7 @@
  * packet: arbitration takes it, its messages are prefetched, then applied one by one,
  * each leaving numbered records on the ring. */
 #include "feed.h"
+#include "card_feed.h"
 #include "clock.h"
 #include "memory.h"
 #include <stdio.h>
@@ -19,9 +20,28 @@ static uint32_t saturate(uint64_t value) {
     return value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
 }
 
-static void put(struct fp_feed *feed, struct fp_event *event) {
+static const struct fp_instrument *instrument_of(const struct fp_feed *feed, uint16_t locate) {
+    return feed->card ? fp_card_feed_instrument(feed, locate) : fp_book_instrument(feed->book, locate);
+}
+
+static const struct fp_bbo *bbo_of(const struct fp_feed *feed, uint16_t locate) {
+    return feed->card ? fp_card_feed_bbo(feed, locate) : fp_book_bbo(feed->book, locate);
+}
+
+static uint32_t depth_of(const struct fp_feed *feed, uint16_t locate, char side, struct fp_level *out) {
+    int room = (int)feed->level_room;
+    return (uint32_t)(feed->card ? fp_card_feed_depth(feed, locate, side, out, room) : fp_book_depth(feed->book, locate, side, out, room));
+}
+
+/* The whole venue's books; a card is told by its switches, and its records are marked on their way. */
+static void set_stale(struct fp_feed *feed, int stale) {
+    if (feed->book) fp_book_set_stale(feed->book, 0, stale);
+}
+
+void fp_feed_put(struct fp_feed *feed, struct fp_event *event) {
     event->seq = ++feed->seq;
     feed->out->events++;
+    if (feed->card) fp_card_feed_note(feed, event);
     if (__builtin_expect(!fp_event_put(feed->out, event), 0)) {
         feed->resync = 1;
         feed->resync_locate = 0;
@@ -32,20 +52,19 @@ static void put(struct fp_feed *feed, struct fp_event *event) {
 static void put_own(struct fp_feed *feed, uint8_t kind, uint64_t ref, uint64_t shares, uint32_t price_e4, uint16_t flags) {
     struct fp_event event = {.rx_ns = feed->out->now_ns, .ref = ref, .price_e4 = price_e4, .shares = saturate(shares), .venue = feed->venue, .kind = kind};
     event.flags = (uint16_t)(flags | (feed->gap_open || feed->lost || feed->ended ? FP_EF_STALE : 0) | (shares > UINT32_MAX ? FP_EF_OVERFLOW : 0));
-    put(feed, &event);
+    fp_feed_put(feed, &event);
 }
 
 static int put_instrument(struct fp_feed *feed, uint16_t locate) {
-    const struct fp_instrument *instrument = fp_book_instrument(feed->book, locate);
+    const struct fp_instrument *instrument = instrument_of(feed, locate);
     struct fp_event record = {.seq = feed->seq, .locate = locate, .venue = feed->venue, .kind = FP_PV_INSTRUMENT, .price_e4 = instrument->round_lot};
     memcpy(&record.ref, instrument->symbol, 8);
     record.shares = (uint8_t)instrument->trading_state | (uint32_t)(uint8_t)instrument->reg_sho << 8;
     return fp_event_put(feed->out, &record);
 }
 
-/* The bus and the order side know symbols by name; events carry only the locate. */
-static void learn_instrument(struct fp_feed *feed, uint16_t locate) {
-    const struct fp_instrument *instrument = fp_book_instrument(feed->book, locate);
+void fp_feed_learn_instrument(struct fp_feed *feed, uint16_t locate) {
+    const struct fp_instrument *instrument = instrument_of(feed, locate);
     if (!instrument || !instrument->symbol[0]) return;
     fp_symbol_set(feed->symbols, instrument->symbol, locate);
     if (!put_instrument(feed, locate)) {
@@ -63,7 +82,7 @@ static int is_gone(const struct fp_feed *feed, uint64_t ref) {
 }
 
 /* The loop's clock was read before the packet came; what the packet brings about did not happen before it. */
-static uint64_t trigger_ns(const struct fp_feed *feed, uint64_t rx_ns) {
+uint64_t fp_feed_trigger_ns(const struct fp_feed *feed, uint64_t rx_ns) {
     return rx_ns > feed->out->now_ns ? rx_ns : feed->out->now_ns;
 }
 
@@ -89,14 +108,14 @@ static uint64_t apply(struct fp_feed *feed, const struct fp_mold_message *messag
     case FP_EV_DIRECTORY:
     case FP_EV_TRADING_ACTION:
     case FP_EV_REG_SHO:
-    case FP_EV_OPERATIONAL_HALT: learn_instrument(feed, events[0].locate); break;
+    case FP_EV_OPERATIONAL_HALT: fp_feed_learn_instrument(feed, events[0].locate); break;
     default: break;
     }
-    for (int i = 0; i < count; i++) put(feed, &events[i]);
+    for (int i = 0; i < count; i++) fp_feed_put(feed, &events[i]);
     const struct fp_event *last = &events[count - 1];
     if (feed->oms && last->flags & FP_EF_BBO_CHANGED && !feed->gap_open) { /* what fills a gap is the past: look_again decides on its end */
         const struct fp_instrument *instrument = fp_book_instrument(feed->book, last->locate);
-        if (fp_oms_on_bbo(feed->oms, feed->venue, instrument->symbol, last->bid_e4, last->ask_e4, trigger_ns(feed, message->rx_ns)) > 0) feed->fired(feed->context, feed->venue);
+        if (fp_oms_on_bbo(feed->oms, feed->venue, instrument->symbol, last->bid_e4, last->ask_e4, fp_feed_trigger_ns(feed, message->rx_ns)) > 0) feed->fired(feed->context, feed->venue);
     }
     return (uint64_t)count;
 }
@@ -105,32 +124,32 @@ static void notice(struct fp_feed *feed, const struct fp_mold_notice *n) {
     switch (n->kind) {
     case FP_MOLD_GAP_OPEN:
         feed->gap_open = 1;
-        fp_book_set_stale(feed->book, 0, 1);
+        set_stale(feed, 1);
         put_own(feed, FP_EV_GAP, n->sequence, n->count, 0, 0);
         break;
     case FP_MOLD_GAP_FILLED:
         feed->gap_open = 0;
-        if (!feed->lost) fp_book_set_stale(feed->book, 0, 0);
+        if (!feed->lost) set_stale(feed, 0);
         put_own(feed, FP_EV_GAP_FILLED, n->sequence, n->count, 0, 0);
         look_again(feed);
         break;
     case FP_MOLD_GAP_LOST: /* orders may be missing from the books for good: they stay stale */
         feed->gap_open = 0;
         feed->lost = 1;
-        fp_book_set_stale(feed->book, 0, 1);
+        set_stale(feed, 1);
         put_own(feed, FP_EV_GAP_LOST, n->sequence, n->count, 0, 0);
         look_again(feed); /* with a book that nothing is decided on: what it would fire ends, and is told */
         break;
     case FP_MOLD_SESSION_START:
-        if (feed->started) fp_book_clear(feed->book);
+        if (feed->started && feed->book) fp_book_clear(feed->book); /* arbitration begins one session in its life: the card never sees this */
         feed->started = 1;
         feed->ended = feed->gap_open = feed->lost = 0;
-        fp_book_set_stale(feed->book, 0, 0);
+        set_stale(feed, 0);
         put_own(feed, FP_EV_SESSION, 0, 1, 0, 0);
         break;
     case FP_MOLD_SESSION_END:
         feed->ended = 1;
-        fp_book_set_stale(feed->book, 0, 1);
+        set_stale(feed, 1);
         put_own(feed, FP_EV_SESSION, 0, 2, 0, 0);
         break;
     default: break;
@@ -143,9 +162,14 @@ static uint64_t drain(struct fp_feed *feed) {
     struct fp_mold_notice n;
     uint64_t events = 0;
     for (int what; (what = fp_mold_rx_next(feed->rx, &message, &n)) != 0;) {
-        if (what == 1) events += apply(feed, &message);
-        else notice(feed, &n);
+        if (what == 1) {
+            events += feed->card ? fp_card_feed_take(feed, &message) : apply(feed, &message);
+            continue;
+        }
+        if (feed->card) events += fp_card_feed_flush(feed); /* what was before it in the stream is published before it */
+        notice(feed, &n);
     }
+    if (feed->card) events += fp_card_feed_flush(feed);
     return events;
 }
 
@@ -185,7 +209,8 @@ static void take_packet(struct fp_feed *feed, uint8_t line, const struct fp_fram
     if (error) refused(feed, line, error);
     else {
         heard(feed, line, rx_ns);
-        prefetch(feed, packet, length);
+        if (feed->card) fp_card_feed_copy(feed, line, packet, length);
+        else prefetch(feed, packet, length);
     }
     uint64_t events = drain(feed);
     fp_event_publish(feed->out);
@@ -238,12 +263,11 @@ void fp_feed_timer(struct fp_feed *feed, uint64_t now_ns) {
 /* One book whole, between two of its changes: the ring keeps the order. */
 static int resync_book(struct fp_feed *feed, uint16_t locate) {
     struct fp_ring *ring = feed->out->ring;
-    uint32_t bids = (uint32_t)fp_book_depth(feed->book, locate, 'B', feed->levels, (int)feed->level_room);
-    uint32_t asks = (uint32_t)fp_book_depth(feed->book, locate, 'S', feed->levels + bids, (int)feed->level_room);
+    uint32_t bids = depth_of(feed, locate, 'B', feed->levels), asks = depth_of(feed, locate, 'S', feed->levels + bids);
     /* Half the ring stays free for what the market does meanwhile. */
     if (fp_ring_room(ring) < bids + asks + 3 + (ring->mask + 1) / 2) return 0;
-    const struct fp_bbo *bbo = fp_book_bbo(feed->book, locate);
-    const struct fp_instrument *instrument = fp_book_instrument(feed->book, locate);
+    const struct fp_bbo *bbo = bbo_of(feed, locate);
+    const struct fp_instrument *instrument = instrument_of(feed, locate);
     int whole = bids < feed->level_room && asks < feed->level_room;
     put_instrument(feed, locate);
     struct fp_event record = {.seq = feed->seq, .venue_ns = bbo->venue_ns, .rx_ns = bbo->rx_ns, .ref = bbo->last_ns, .price_e4 = bbo->last_price_e4, .shares = bbo->last_shares,
@@ -265,7 +289,7 @@ int fp_feed_resync(struct fp_feed *feed) {
     uint32_t end = feed->resync_locate + RESYNC_SCAN;
     if (end > FP_BOOK_LOCATES) end = FP_BOOK_LOCATES;
     for (; feed->resync_locate < end; feed->resync_locate++) {
-        const struct fp_instrument *instrument = fp_book_instrument(feed->book, (uint16_t)feed->resync_locate);
+        const struct fp_instrument *instrument = instrument_of(feed, (uint16_t)feed->resync_locate);
         if (!instrument || !instrument->symbol[0]) continue;
         int sent = resync_book(feed, (uint16_t)feed->resync_locate);
         feed->resync_locate += (uint32_t)sent;
@@ -284,8 +308,8 @@ void fp_feed_quote(const struct fp_feed *feed, const char symbol[8], struct fp_q
     memset(out, 0, sizeof *out);
     int32_t locate = feed->rx ? fp_symbol_find(feed->symbols, symbol) : -1;
     if (locate < 0) return;
-    const struct fp_bbo *bbo = fp_book_bbo(feed->book, (uint16_t)locate);
-    const struct fp_instrument *instrument = fp_book_instrument(feed->book, (uint16_t)locate);
+    const struct fp_bbo *bbo = bbo_of(feed, (uint16_t)locate);
+    const struct fp_instrument *instrument = instrument_of(feed, (uint16_t)locate);
     if (!bbo || !instrument) return;
     *out = (struct fp_quote){.venue_ns = bbo->venue_ns, .rx_ns = bbo->rx_ns, .feed_heard_ns = feed->heard_ns,
                              .bid_e4 = bbo->bid_e4, .bid_shares = saturate(bbo->bid_shares), .ask_e4 = bbo->ask_e4, .ask_shares = saturate(bbo->ask_shares),
@@ -299,7 +323,8 @@ void fp_feed_stats(const struct fp_feed *feed, struct fp_feed_stats *out) {
     struct fp_mold_rx_stats rx;
     struct fp_book_stats book;
     fp_mold_rx_stats(feed->rx, &rx);
-    fp_book_stats(feed->book, &book);
+    if (feed->card) fp_card_feed_book_stats(feed, &book);
+    else fp_book_stats(feed->book, &book);
     for (int line = 0; line < 2; line++) {
         out->packets[line] = rx.packets[line];
         out->bytes[line] = rx.bytes[line];
@@ -353,13 +378,14 @@ static int open_port(struct fp_feed *feed, int line, const char *backend, const 
     return failed;
 }
 
+/* The card's packets come by sockets: it is the host that is on the network. */
 static int open_ports(struct fp_feed *feed, const struct fp_venue_config *config, char *error_text) {
     for (int line = 0; line < 2; line++) {
         if (!config->feed_group[line][0]) continue;
         struct fp_io_config port = {.port = config->feed_port[line]};
         memcpy(port.address, config->feed_group[line], sizeof port.address);
         memcpy(port.interface, config->feed_interface, sizeof port.interface);
-        int failed = open_port(feed, line, config->io, &port, error_text);
+        int failed = open_port(feed, line, feed->card ? "socket" : config->io, &port, error_text);
         if (failed) return failed;
     }
     if (!config->rerequest_host[0]) return 0;
@@ -374,7 +400,20 @@ static int out_of_memory(const char *what, size_t bytes, char *error_text) {
     return FP_E_NO_MEMORY;
 }
 
-int fp_feed_open(struct fp_feed *feed, const struct fp_venue_config *config, uint8_t venue, uint32_t level_room, char *error_text) {
+static int open_book(struct fp_feed *feed, const struct fp_venue_config *config, char *error_text) {
+    struct fp_book_config book = {.midnight_ns = config->midnight_ns, .max_orders = config->max_orders, .venue = feed->venue};
+    /* A price level has at least one order; real days show some four orders a level. */
+    book.max_levels = config->max_orders / 2 < 4096 ? 4096 : config->max_orders / 2;
+    feed->book_bytes = fp_book_size(&book);
+    if (!feed->book_bytes) {
+        snprintf(error_text, FP_ERROR_TEXT_MAX, "venue %.24s: max_orders %u is out of range", config->name, config->max_orders);
+        return FP_E_BAD_CONFIG;
+    }
+    if (!(feed->book = fp_memory_map(feed->book_bytes, FP_MEMORY_HOT))) return out_of_memory("the books", feed->book_bytes, error_text);
+    return fp_book_init(feed->book, &book);
+}
+
+int fp_feed_open(struct fp_feed *feed, const struct fp_venue_config *config, uint8_t venue, uint32_t level_room, const char *card_library, char *error_text) {
     memset(feed, 0, sizeof *feed);
     feed->venue = venue;
     feed->next_sequence = 1;
@@ -383,31 +422,28 @@ int fp_feed_open(struct fp_feed *feed, const struct fp_venue_config *config, uin
     if (!config->feed_group[0][0] && !config->feed_group[1][0]) return 0;
     struct fp_mold_rx_config rx = {.first_sequence = 1, .gap_wait_ns = (uint64_t)config->gap_wait_us * FP_NS_PER_US, .retry_ns = (uint64_t)config->gap_retry_ms * FP_NS_PER_MS,
                                    .attempts = config->rerequest_host[0] ? config->gap_attempts : 0, .window_packets = WINDOW_PACKETS};
-    struct fp_book_config book = {.midnight_ns = config->midnight_ns, .max_orders = config->max_orders, .venue = venue};
-    /* A price level has at least one order; real days show some four orders a level. */
-    book.max_levels = config->max_orders / 2 < 4096 ? 4096 : config->max_orders / 2;
     feed->rx_bytes = fp_mold_rx_size(&rx);
-    feed->book_bytes = fp_book_size(&book);
-    if (!feed->rx_bytes || !feed->book_bytes) {
-        snprintf(error_text, FP_ERROR_TEXT_MAX, "venue %.24s: max_orders %u is out of range", config->name, config->max_orders);
+    if (!feed->rx_bytes) {
+        snprintf(error_text, FP_ERROR_TEXT_MAX, "venue %.24s: gap settings out of range", config->name);
         return FP_E_BAD_CONFIG;
     }
     if (!(feed->rx = fp_memory_map(feed->rx_bytes, FP_MEMORY_HOT))) return out_of_memory("the reorder window", feed->rx_bytes, error_text);
-    if (!(feed->book = fp_memory_map(feed->book_bytes, FP_MEMORY_HOT))) return out_of_memory("the books", feed->book_bytes, error_text);
     if (!(feed->symbols = fp_memory_map(sizeof *feed->symbols, FP_MEMORY_LAZY))) return out_of_memory("the symbols", sizeof *feed->symbols, error_text);
     if (!(feed->levels = fp_memory_map(2 * (size_t)level_room * sizeof *feed->levels, FP_MEMORY_LAZY))) return out_of_memory("price levels", 0, error_text);
     int failed = fp_mold_rx_init(feed->rx, &rx);
-    if (!failed) failed = fp_book_init(feed->book, &book);
     if (failed) {
-        snprintf(error_text, FP_ERROR_TEXT_MAX, "venue %.24s: gap or max_orders settings out of range (%s)", config->name, fp_error_name(failed));
+        snprintf(error_text, FP_ERROR_TEXT_MAX, "venue %.24s: gap settings out of range (%s)", config->name, fp_error_name(failed));
         return failed;
     }
+    failed = strcmp(config->io, "fpga") == 0 ? fp_card_feed_open(feed, config, card_library, error_text) : open_book(feed, config, error_text);
+    if (failed) return failed;
     return open_ports(feed, config, error_text);
 }
 
 void fp_feed_close(struct fp_feed *feed) {
     for (int line = 0; line < FP_LINES; line++)
         if (feed->lines[line]) feed->lines[line]->ops->close(feed->lines[line]);
+    fp_card_feed_close(feed);
     fp_memory_unmap(feed->rx, feed->rx_bytes);
     fp_memory_unmap(feed->book, feed->book_bytes);
     fp_memory_unmap(feed->symbols, sizeof *feed->symbols);

@@ -1,6 +1,7 @@
 /* The loop that ties feed, book, orders and rings together; see loop.h. */
 #include "loop.h"
 #include "../order/journal_body.h"
+#include "card_feed.h"
 #include "clock.h"
 #include <poll.h>
 #include <pthread.h>
@@ -45,6 +46,7 @@ void fp_hot_note_kill(struct fp_hot *hot, uint16_t type, const void *body, size_
 
 int fp_hot_sink_journal(void *context, uint16_t type, uint16_t venue, const void *body, size_t length, uint64_t now_ns) {
     struct fp_hot *hot = context;
+    hot->changes++;
     int failed = fp_journal_append(hot->journal, type, venue, body, length, now_ns);
     if (!failed) fp_hot_note_kill(hot, type, body, length);
     return failed;
@@ -53,6 +55,7 @@ int fp_hot_sink_journal(void *context, uint16_t type, uint16_t venue, const void
 void fp_hot_sink_exec(void *context, const struct fp_exec *exec) {
     struct fp_hot *hot = context;
     hot->execs++;
+    hot->changes++;
     if (hot->early_exec) {
         hot->early_exec(hot->early_context, exec);
         return;
@@ -85,6 +88,23 @@ static void flush_connections(struct fp_hot *hot) {
     for (unsigned i = 0; i < hot->config->venue_count; i++) fp_connection_flush(&hot->connections[i], hot->out.now_ns);
 }
 
+/* Who may end an armed order takes it from the card first: the card says whether it has fired already. */
+static void take_from_cards(struct fp_hot *hot, const struct fp_command *command) {
+    struct fp_exec order = {0};
+    uint8_t kind = command->kind;
+    if (kind == FP_CMD_CANCEL || kind == FP_CMD_DISARM) {
+        int found = command->order_id ? fp_oms_order(hot->oms, command->order_id, &order) : fp_oms_order_by_client_id(hot->oms, command->account, command->client_order_id, &order);
+        if (found != 0 || order.state != FP_OS_ARMED) return;
+        fp_card_orders_withdraw(&hot->feeds[order.venue], 0);
+    } else if (kind == FP_CMD_CANCEL_ALL || kind == FP_CMD_KILL) {
+        for (unsigned i = 0; i < hot->config->venue_count; i++) fp_card_orders_withdraw(&hot->feeds[i], 0);
+    }
+}
+
+static void tell_cards(struct fp_hot *hot) {
+    for (unsigned i = 0; i < hot->config->venue_count; i++) fp_card_orders_sync(&hot->feeds[i]);
+}
+
 static void answer_query(struct fp_hot *hot, const struct fp_command *command, struct fp_reply *reply) {
     int found = hot->oms ? fp_oms_order_by_client_id(hot->oms, command->account, command->client_order_id, &reply->order) : FP_E_NOT_FOUND;
     reply->outcome = found == 0 ? FP_OUT_ACCEPTED : FP_OUT_REFUSED;
@@ -101,7 +121,9 @@ static void run_command(struct fp_hot *hot, const struct fp_command *command, st
         reply->outcome = FP_OUT_REFUSED;
         reply->reason = FP_RC_SESSION_DOWN;
     } else {
+        take_from_cards(hot, command);
         fp_oms_command(hot->oms, command, begin_ns, reply);
+        tell_cards(hot);
         if (reply->outcome == FP_OUT_ACCEPTED && (command->kind == FP_CMD_SUBMIT || command->kind == FP_CMD_REPLACE || command->kind == FP_CMD_CANCEL))
             fp_hist_add_span(&hot->decision, begin_ns, fp_clock_utc_ns(), 1);
         flush_connections(hot);
@@ -160,6 +182,7 @@ static void run_timers(struct fp_hot *hot, uint64_t now_ns) {
     for (unsigned i = 0; i < hot->config->venue_count; i++) fp_feed_timer(&hot->feeds[i], now_ns);
     if (hot->oms && now_ns - hot->oms_timer_ns >= (uint64_t)OMS_TIMER_MS * FP_NS_PER_MS) {
         hot->oms_timer_ns = now_ns;
+        for (unsigned i = 0; i < hot->config->venue_count; i++) fp_card_orders_withdraw(&hot->feeds[i], now_ns);
         uint32_t dead = fp_oms_timer(hot->oms, now_ns);
         for (unsigned i = 0; i < hot->config->venue_count; i++)
             if (dead >> i & 1) fp_connection_drop(&hot->connections[i], now_ns);
@@ -227,6 +250,7 @@ static void wait_for_work(struct fp_hot *hot) {
 
 static void log_out(struct fp_hot *hot) {
     if (!hot->oms) return;
+    for (unsigned i = 0; i < hot->config->venue_count; i++) fp_card_orders_withdraw(&hot->feeds[i], 0);
     uint64_t now_ns = fp_clock_utc_ns(), end_ns = now_ns + (uint64_t)LOGOUT_MS * FP_NS_PER_MS;
     fp_oms_logout(hot->oms, now_ns);
     for (int waiting = 1; waiting && now_ns < end_ns; now_ns = fp_clock_utc_ns()) {
@@ -270,6 +294,7 @@ void *fp_hot_run(void *argument) {
             work |= taken;
         }
         run_timers(hot, hot->out.now_ns);
+        if (hot->oms) tell_cards(hot);
         work |= resync(hot);
         tell_bus(hot);
         if (work) {

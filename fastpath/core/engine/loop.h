@@ -56,6 +56,7 @@ struct fp_hot {
     uint64_t loops, sleeps, execs, full_execs;
     uint64_t oms_timer_ns, stats_ns, last_work_ns;
     uint64_t announced;              /* records announced to the bus thread so far */
+    uint64_t changes;                /* counts what the order side journals and tells, so that others see that it changed */
     int dirty;                       /* something happened since the last snapshot */
     /* Where exec records go before the threads run (recovery). */
     void (*early_exec)(void *context, const struct fp_exec *exec);

@@ -82,7 +82,7 @@ static void add(struct fp_mirror *mirror, struct fp_mirror_book *book, int ask, 
     struct fp_mirror_side *side = &book->side[ask];
     uint32_t i = place_of(side, ask, price_e4);
     if (i == side->count || side->levels[i].price_e4 != price_e4) {
-        if (side->count == side->room && grow(side) != 0) {
+        if (side->count == side->room && (mirror->fixed || grow(side) != 0)) {
             no_memory(mirror, book);
             return;
         }
@@ -119,6 +119,7 @@ static void print(struct fp_mirror *mirror, struct fp_mirror_book *book, const s
     book->last_price_e4 = event->price_e4;
     book->last_shares = event->shares;
     book->last_ns = event->venue_ns;
+    if (mirror->fixed) return;
     if (!book->trades && !(book->trades = calloc(1, sizeof *book->trades))) {
         mirror->no_memory++;
         return;

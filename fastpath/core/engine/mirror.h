@@ -57,6 +57,7 @@ struct fp_mirror {
     uint64_t inconsistent;            /* records that did not fit a book */
     uint64_t no_memory;
     uint8_t gap_open, gap_lost, ended, desync;
+    uint8_t fixed;                    /* the sides' room was given by the owner and does not grow; prints are not kept */
 };
 
 /* FP_E_NO_MEMORY. */

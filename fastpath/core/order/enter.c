@@ -50,7 +50,27 @@ uint16_t fp_enter_journal(struct fp_oms *oms, uint8_t index, const struct fp_ord
     if (length < 0)
         return FP_RC_MALFORMED;
     out->length = (uint32_t)length;
-    return fp_journal_put(oms, FP_JR_BYTES_OUT, index, out->bytes, out->length, now_ns) ? FP_RC_JOURNAL_FAILED : 0;
+    return fp_enter_note(oms, index, out, now_ns);
+}
+
+uint16_t fp_enter_note(struct fp_oms *oms, uint8_t index, const struct fp_enter_bytes *bytes, uint64_t now_ns) {
+    return fp_journal_put(oms, FP_JR_BYTES_OUT, index, bytes->bytes, bytes->length, now_ns) ? FP_RC_JOURNAL_FAILED : 0;
+}
+
+int fp_enter_encode(const struct fp_oms *oms, uint8_t index, const struct fp_order *order, uint32_t urn, uint8_t *out, size_t room) {
+    return encode_enter(&oms->venues[index], order, urn, out, room);
+}
+
+uint16_t fp_enter_given(const struct fp_oms *oms, uint8_t index, const struct fp_order *order, const uint8_t *message, size_t length, struct fp_enter_bytes *out) {
+    const struct fp_venue *venue = &oms->venues[index];
+    if (length < FP_OUCH_IN_ENTER_ORDER_LEN)
+        return FP_RC_PROCESSING_ERROR;
+    out->urn = fp_load_be32(message + FP_OUCH_IN_ENTER_ORDER_USER_REF_NUM);
+    int own = encode_enter(venue, order, out->urn, out->bytes, sizeof out->bytes);
+    if (own < 0 || (size_t)own != length || memcmp(out->bytes, message, length) != 0 || out->urn < venue->next_urn || out->urn >= UINT32_MAX - 1)
+        return FP_RC_PROCESSING_ERROR;
+    out->length = (uint32_t)length;
+    return 0;
 }
 
 void fp_enter_send(struct fp_oms *oms, struct fp_order *order, const struct fp_enter_bytes *bytes, uint64_t now_ns) {

@@ -89,6 +89,43 @@ int fp_oms_look_again(struct fp_oms *oms, uint8_t venue, uint64_t now_ns);
 /* Log out everywhere (queues Logout Requests). */
 void fp_oms_logout(struct fp_oms *oms, uint64_t now_ns);
 
+/* ---- armed orders that hardware watches ----
+ * Hardware looks at the condition and encodes the message; whether it leaves is decided here, by the same function and with
+ * the same quote as for every other trigger. While an order is delegated nothing here fires or expires it. */
+
+/* An armed order, and the message that would leave for it, with an order number of 0. */
+struct fp_armed_order {
+    uint64_t order_id, expire_ns;
+    uint32_t trigger_e4, quantity, price_e4;
+    uint16_t collar_bps;    /* the tightest of its three levels */
+    uint16_t reason;        /* why it would not pass at the price that it waits for, or 0 */
+    uint8_t condition;      /* enum fp_trigger_condition */
+    uint8_t fixed;          /* 1: a limit order, whose bytes do not depend on the quote that it meets */
+    uint8_t delegated, length;
+    char side, symbol[8];
+    uint8_t message[64];
+};
+
+/* The venue's armed orders, in the order in which they were armed. *cursor is 0 before the first. 1, or 0 at the end. */
+int fp_oms_armed(const struct fp_oms *oms, uint8_t venue, uint32_t *cursor, uint64_t now_ns, struct fp_armed_order *out);
+/* Give an armed order to the hardware (on 1), or take it back. 0, or FP_E_NOT_FOUND: it is not armed. */
+int fp_oms_delegate(struct fp_oms *oms, uint64_t order_id, int on);
+
+struct fp_fire {
+    uint64_t order_id;
+    const uint8_t *message; /* the OUCH message as it left the hardware */
+    size_t length;
+    uint32_t bid_e4, ask_e4; /* what met the condition */
+    uint16_t refusal;       /* 0, or why the hardware let no message out; enum fp_reason */
+};
+/* The hardware says that a delegated order's condition was met. Sends the given bytes, once, if risk passes and they are
+ * the ones that would have been encoded here; else the order ends unsent. Returns the number of orders sent, or
+ * FP_E_NOT_FOUND: no such order is delegated (any more), nothing happened. */
+int fp_oms_fired(struct fp_oms *oms, const struct fp_fire *fire, uint64_t now_ns);
+/* The number that the venue's next order gets; and the reason why its session takes none now, or 0. */
+uint32_t fp_oms_next_urn(const struct fp_oms *oms, uint8_t venue);
+uint16_t fp_oms_refusal(const struct fp_oms *oms, uint8_t venue);
+
 /* ---- reading ---- */
 void fp_oms_stats(const struct fp_oms *oms, uint8_t venue, struct fp_order_stats *out);
 /* Round trip of the last acknowledged order at the venue, ns, once per ack; 0 when none since the last call. */

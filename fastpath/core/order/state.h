@@ -62,6 +62,7 @@ struct fp_armed {
     uint64_t symbol;            /* the eight characters */
     uint32_t order, trigger_e4;
     uint8_t venue, condition;
+    uint8_t delegated;          /* hardware watches it */
 };
 
 enum { FP_MAX_ARMED = 1024 };

@@ -96,7 +96,7 @@ static void expire(struct fp_oms *oms, const struct fp_armed *armed, uint64_t no
 void fp_trigger_timer(struct fp_oms *oms, uint64_t now_ns) {
     for (uint32_t i = 0; i < oms->armed_count;) {
         const struct fp_armed armed = oms->armed[i]; /* ending it moves the array */
-        if (over(&armed, now_ns))
+        if (!armed.delegated && over(&armed, now_ns))
             expire(oms, &armed, now_ns);
         else
             i++;
@@ -112,29 +112,37 @@ static int met(const struct fp_armed *armed, uint32_t bid_e4, uint32_t ask_e4) {
     }
 }
 
-/* The condition is met: look again with the real quote, then send. Returns 1 when it was sent. */
-static int fire(struct fp_oms *oms, const struct fp_armed *armed, uint32_t bid_e4, uint32_t ask_e4, uint64_t now_ns) {
-    struct fp_order *order = &oms->table.orders[armed->order];
+/* What risk says of an armed order with a quote. */
+static void judge(const struct fp_oms *oms, const struct fp_order *order, const struct fp_quote *quote, uint64_t now_ns, struct fp_risk_verdict *verdict) {
     struct fp_check checks[FP_MAX_CHECKS];
-    struct fp_risk_verdict verdict;
-    struct fp_quote quote = {0};
-    oms->sink.quote(oms->sink.context, order->venue, order->symbol, &quote);
     struct fp_risk_request request = {
-        .symbol = order->symbol, .quote = &quote, .replaced = order, .now_ns = now_ns, .quantity = order->quantity, .price_e4 = order->asked_price_e4,
+        .symbol = order->symbol, .quote = quote, .replaced = order, .now_ns = now_ns, .quantity = order->quantity, .price_e4 = order->asked_price_e4,
         .account = order->account, .agent = order->agent, .venue = order->venue, .order_type = order->asked_type,
         .side = order->side == 'B' ? 'B' : 'S', .tif = (char)order->asked_tif,
     };
-    fp_risk_check(oms, &request, 0, checks, &verdict);
-    uint16_t reason = verdict.reason ? verdict.reason : fp_enter_refusal(oms, order->venue);
+    fp_risk_check(oms, &request, 0, checks, verdict);
+}
+
+/* The condition is met: look again with the real quote, then send. hardware: what it has encoded, or NULL. Returns 1 when
+ * it was sent. */
+static int fire(struct fp_oms *oms, const struct fp_armed *armed, uint32_t bid_e4, uint32_t ask_e4, const struct fp_fire *hardware, uint64_t now_ns) {
+    struct fp_order *order = &oms->table.orders[armed->order];
+    struct fp_risk_verdict verdict;
+    struct fp_quote quote = {0};
+    struct fp_enter_bytes bytes;
+    oms->sink.quote(oms->sink.context, order->venue, order->symbol, &quote);
+    judge(oms, order, &quote, now_ns, &verdict);
+    uint16_t reason = verdict.reason ? verdict.reason : hardware && hardware->refusal ? hardware->refusal : fp_enter_refusal(oms, order->venue);
     if (reason == 0) {
         order->side = verdict.wire_side;
         order->price_e4 = order->same_price_e4 = verdict.effective_price_e4;
-        if (note(oms, order, armed, FP_TS_FIRED, 0, bid_e4, ask_e4, now_ns))
+        if (hardware)
+            reason = fp_enter_given(oms, order->venue, order, hardware->message, hardware->length, &bytes);
+        if (reason == 0 && note(oms, order, armed, FP_TS_FIRED, 0, bid_e4, ask_e4, now_ns))
             reason = FP_RC_JOURNAL_FAILED;
     }
-    struct fp_enter_bytes bytes;
     if (reason == 0)
-        reason = fp_enter_journal(oms, order->venue, order, NULL, &bytes, now_ns);
+        reason = hardware ? fp_enter_note(oms, order->venue, &bytes, now_ns) : fp_enter_journal(oms, order->venue, order, NULL, &bytes, now_ns);
     if (reason) {
         (void)note(oms, order, armed, FP_TS_REFUSED, reason, bid_e4, ask_e4, now_ns);
         end(oms, order, FP_EX_TRIGGER_EXPIRED, reason, now_ns);
@@ -154,12 +162,12 @@ int fp_oms_on_bbo(struct fp_oms *oms, uint8_t venue, const char symbol[8], uint3
     memcpy(&word, symbol, 8);
     for (uint32_t i = 0; i < oms->armed_count;) {
         const struct fp_armed armed = oms->armed[i]; /* firing moves the array */
-        if (armed.symbol != word || armed.venue != venue || !met(&armed, bid_e4, ask_e4))
+        if (armed.symbol != word || armed.venue != venue || armed.delegated || !met(&armed, bid_e4, ask_e4))
             i++;
         else if (over(&armed, now_ns)) /* the timer was late: the process stood still */
             expire(oms, &armed, now_ns);
         else
-            fired += fire(oms, &armed, bid_e4, ask_e4, now_ns); /* it has left the array, whichever way it went */
+            fired += fire(oms, &armed, bid_e4, ask_e4, NULL, now_ns); /* it has left the array, whichever way it went */
     }
     return fired;
 }
@@ -181,6 +189,71 @@ int fp_oms_look_again(struct fp_oms *oms, uint8_t venue, uint64_t now_ns) {
     }
     return fired;
 }
+
+/* ---- armed orders that hardware watches ---- */
+
+int fp_oms_armed(const struct fp_oms *oms, uint8_t venue, uint32_t *cursor, uint64_t now_ns, struct fp_armed_order *out) {
+    while (*cursor < oms->armed_count && oms->armed[*cursor].venue != venue)
+        ++*cursor;
+    if (*cursor >= oms->armed_count)
+        return 0;
+    const struct fp_armed *armed = &oms->armed[(*cursor)++];
+    struct fp_order order = oms->table.orders[armed->order];
+    struct fp_command command = {.trigger_e4 = armed->trigger_e4};
+    struct fp_quote real = {0}, imagined;
+    struct fp_risk_verdict verdict;
+    oms->sink.quote(oms->sink.context, venue, order.symbol, &real);
+    fp_trigger_quote(&command, &real, &imagined);
+    /* The order itself, not the copy: what is reserved for it must be recognised. */
+    judge(oms, &oms->table.orders[armed->order], &imagined, now_ns, &verdict);
+    order.side = verdict.wire_side;
+    order.price_e4 = verdict.effective_price_e4;
+    *out = (struct fp_armed_order){
+        .order_id = order.order_id, .expire_ns = armed->expire_ns, .trigger_e4 = armed->trigger_e4, .quantity = order.quantity, .price_e4 = order.price_e4,
+        .reason = over(armed, now_ns) ? FP_RC_DEADLINE_PASSED : verdict.reason, .condition = armed->condition, .fixed = order.asked_type == FP_TYPE_LIMIT,
+        .delegated = armed->delegated, .side = order.side,
+    };
+    memcpy(out->symbol, order.symbol, 8);
+    const struct fp_usage *usages = oms->positions.usages;
+    uint32_t collar = usages[FP_USAGE_FIRM].limits.collar_bps, account = usages[FP_USAGE_ACCOUNT + order.account].limits.collar_bps,
+             agent = usages[FP_USAGE_AGENT + order.agent].limits.collar_bps;
+    collar = account < collar ? account : collar;
+    collar = agent < collar ? agent : collar;
+    out->collar_bps = collar > UINT16_MAX ? UINT16_MAX : (uint16_t)collar;
+    int length = fp_enter_encode(oms, venue, &order, 0, out->message, sizeof out->message);
+    out->length = length < 0 ? 0 : (uint8_t)length;
+    return 1;
+}
+
+static struct fp_armed *armed_of(struct fp_oms *oms, uint64_t order_id) {
+    struct fp_order *order = fp_table_by_id(&oms->table, order_id);
+    int at = order && order->state == FP_OS_ARMED ? find(oms, order) : FP_E_NOT_FOUND;
+    return at < 0 ? NULL : &oms->armed[at];
+}
+
+int fp_oms_delegate(struct fp_oms *oms, uint64_t order_id, int on) {
+    struct fp_armed *armed = armed_of(oms, order_id);
+    if (!armed)
+        return FP_E_NOT_FOUND;
+    armed->delegated = on != 0;
+    return 0;
+}
+
+int fp_oms_fired(struct fp_oms *oms, const struct fp_fire *given, uint64_t now_ns) {
+    struct fp_armed *at = armed_of(oms, given->order_id);
+    if (!at || !at->delegated)
+        return FP_E_NOT_FOUND;
+    at->delegated = 0;
+    const struct fp_armed armed = *at; /* firing moves the array */
+    if (!over(&armed, now_ns))
+        return fire(oms, &armed, given->bid_e4, given->ask_e4, given, now_ns);
+    expire(oms, &armed, now_ns);
+    return 0;
+}
+
+uint32_t fp_oms_next_urn(const struct fp_oms *oms, uint8_t venue) { return oms->venues[venue].next_urn; }
+
+uint16_t fp_oms_refusal(const struct fp_oms *oms, uint8_t venue) { return fp_session_refusal(oms, venue); }
 
 int fp_trigger_fold(struct fp_oms *oms, const struct fp_jr_trigger *body, uint64_t now_ns) {
     struct fp_order *order = fp_table_by_id(&oms->table, body->order_id);
