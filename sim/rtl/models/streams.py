@@ -25,6 +25,11 @@ def parameters() -> dict[str, Any]:
     return found
 
 
+def length(normal: int) -> int:
+    """How many random steps to make where `normal` is usual: a quarter in a quick run, ten times in a long one."""
+    return max(1, int(normal * {"quick": 0.25, "long": 10.0}.get(os.environ.get("FASTPATH_LENGTH", ""), 1.0)))
+
+
 def to_beats(data: bytes, bad: bool = False) -> list[Beat]:
     """Cut a frame into 8-byte beats, byte 0 in bits 7:0; `bad` sets tuser on the last."""
     beats: list[Beat] = []
@@ -51,6 +56,10 @@ class Cycles:
         self.dut.rst.value = 1
         Clock(self.dut.clk, 6.4, unit="ns").start(start_high=False)
         cocotb.start_soon(self._count())
+        if "FASTPATH_FUNCTIONAL" in os.environ:  # a run for coverage: watch what the crosses need, at the ports
+            from sim.coverage.functional import attach  # noqa: PLC0415 - its library is not needed otherwise
+
+            attach(self)
         await self.wait(reset_cycles)
         self.dut.rst.value = 0
 

@@ -1,0 +1,90 @@
+"""Runs every bench with coverage counters, merges them, and applies the gates: `python -m sim.coverage [MODULE ...]`.
+
+Prints the table and one line for each thing that is not covered; writes build/sim/coverage/{table.md,lcov.info,
+coverage.json}; exit code 0 only when every bench passed and every gate holds. With modules named it shows their figures
+only, and gates nothing. --report uses what the last run left.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from sim.coverage import gates
+from sim.coverage.functional import hits
+from sim.coverage.points import Totals, parse
+from sim.rtl.benches import BUILD, LENGTHS, RTL, Bench, How, discover
+from sim.rtl.run import run_all
+
+OUT = BUILD / "coverage"
+WAIVERS = Path(__file__).resolve().parent / "waivers.json"
+
+
+def collect(benches: list[Bench], how: How, files: set[str]) -> tuple[Totals, dict[str, dict[str, int]], list[str]]:
+    """What the benches' runs have left: counters, functional hits, and which benches left no counters."""
+    totals = Totals()
+    functional = {goal: dict.fromkeys(bins, 0) for goal, bins in hits().items()}
+    without: list[str] = []
+    for bench in benches:
+        place = how.place(bench)
+        counters = place / "coverage.dat"
+        if not counters.exists():
+            without.append(bench.name)
+            continue
+        totals.add(parse(counters.read_text(encoding="utf-8"), str(counters)), files)
+        found = place / "functional.json"
+        for goal, bins in json.loads(found.read_text(encoding="utf-8")).items() if found.exists() else []:
+            for name, count in bins.items():
+                if name in functional.get(goal, {}):
+                    functional[goal][name] += count
+    return totals, functional, without
+
+
+def main() -> int:
+    """Run, merge, judge, report."""
+    parser = argparse.ArgumentParser(prog="python -m sim.coverage", description="Coverage of the RTL by its benches.")
+    parser.add_argument("modules", nargs="*", metavar="MODULE", help="show these only, no gate")
+    parser.add_argument("--report", action="store_true", help="run nothing: judge what the last run left")
+    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--length", choices=LENGTHS, default="normal")
+    parser.add_argument("-j", "--jobs", type=int, default=1, help="benches at a time")
+    arguments = parser.parse_args()
+    try:
+        benches = list(discover(arguments.modules, ["verilator"]))
+    except LookupError as error:
+        raise SystemExit(str(error)) from None
+    seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 31)
+    how = How(seed=seed, length=arguments.length, coverage=True, junit=str(OUT / "junit"))
+    failed = 0
+    started = time.monotonic()
+    if not arguments.report:
+        print(f"{len(benches)} benches with counters, seed {seed}", flush=True)
+        failed = sum(outcome.failed for outcome, _ in run_all(benches, [how], arguments.jobs, False))
+    sources = {path.name: path.read_text(encoding="utf-8").splitlines() for path in sorted(RTL.glob("*.v"))}
+    totals, functional, without = collect(benches, how, set(sources))
+    if arguments.modules:
+        sources = {file: text for file, text in sources.items() if Path(file).stem in arguments.modules}
+        functional = {goal: bins for goal, bins in functional.items() if any(bins.values())}
+    verdict = gates.judge(totals, sources, gates.read_waivers(WAIVERS), functional)
+    print(gates.table(verdict))
+    for line in [*verdict.wrong, *(f"{name}: its run left no counters" for name in without)]:
+        print(line)
+    if arguments.modules:
+        return int(failed > 0)
+    OUT.mkdir(parents=True, exist_ok=True)
+    (OUT / "table.md").write_text(gates.table(verdict) + "\n", encoding="utf-8")
+    (OUT / "lcov.info").write_text(gates.lcov(totals, "hdl/rtl"), encoding="utf-8")
+    (OUT / "coverage.json").write_text(json.dumps(asdict(verdict) | {"seed": seed}, indent=1) + "\n", encoding="utf-8")
+    bad = len(verdict.wrong) + len(without)
+    print(f"{time.monotonic() - started:.0f} s; lcov, table and JSON in {OUT.relative_to(BUILD.parents[1])}")
+    print(f"coverage: {'met' if not bad and not failed else f'{bad} gates open, {failed} tests failed'}")
+    return int(bool(bad or failed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
