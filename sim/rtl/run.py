@@ -125,7 +125,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None, help="random seed; default: a new one, printed")
     parser.add_argument("--rounds", type=int, default=1, help="so many seeds, one after the other")
     parser.add_argument("--length", choices=LENGTHS, default="normal", help="of the random parts")
-    parser.add_argument("-j", "--jobs", type=int, default=min(2, os.cpu_count() or 1), help="benches at a time")
+    parser.add_argument("-j", "--jobs", type=int, help="benches at a time; default: 1, and 2 for all of them")
     parser.add_argument("--limit", type=float, default=1800.0, help="seconds for one bench")
     parser.add_argument("--junit", type=Path, default=BUILD / "junit", help="directory for the JUnit files")
     parser.add_argument("--waves", action="store_true", help="write an FST of every run")
@@ -150,11 +150,12 @@ def main() -> int:
         )
         for round_ in range(arguments.rounds)
     ]
+    jobs = arguments.jobs or (1 if arguments.modules else min(2, os.cpu_count() or 1))
     started = time.monotonic()
-    print(f"{len(benches)} benches, seed {seed}, {arguments.length} length, {arguments.jobs} at a time", flush=True)
+    print(f"{len(benches)} benches, seed {seed}, {arguments.length} length, {jobs} at a time", flush=True)
     done: list[tuple[Outcome, How]] = []
     for how in hows:  # a round after the other: a bench is built in one place
-        done += run_all(benches, [how], arguments.jobs, True)
+        done += run_all(benches, [how], jobs, True)
     merge(done, BUILD / "junit.xml")
     passed, failed = sum(o.passed for o, _ in done), sum(o.failed for o, _ in done)
     print(f"{time.monotonic() - started:.0f} s; JUnit: {(BUILD / 'junit.xml').relative_to(ROOT)}")
