@@ -12,7 +12,7 @@ C_SOURCES := $(shell find fastpath/core sim/exchange -name '*.[ch]' 2>/dev/null)
 BUILD_FILES := pyproject.toml setup.py fastpath/build_core.py sim/exchange/build_native.py $(C_SOURCES)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-asan lint spec spec-check bench sim hdl-check hdl-formal hdl-synth lock clean
+.PHONY: help demo test test-asan lint spec spec-check bench sim sim-device hdl-check hdl-formal hdl-synth lock clean
 MODULE ?=
 
 help: ## list the targets
@@ -41,6 +41,9 @@ spec-check: .make/dev ## fail when a generated file is stale
 
 bench: .make/dev ## every benchmark: ratios with their conditions, JSON and plots in bench/results
 	$(BIN)/python -m bench $(ARGS)
+
+sim-device: .make/sim ## the Verilated card as a C library, for --io fpga and cosim
+	$(BIN)/python -m sim.device.build $(ARGS)
 
 sim: .make/sim ## the RTL benches under Verilator (MODULE=name for one)
 	$(BIN)/python sim/rtl/run.py $(MODULE) $(ARGS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from pathlib import Path
 
 from fastpath import engine_config as core
 from fastpath.config import AgentConfig, Config, LimitsConfig, VenueConfig, new_york_midnight_ns, to_e4
@@ -33,7 +32,7 @@ def engine_config(config: Config, *, midnight_ns: int | None = None) -> core.Eng
         heartbeat_ms=engine.heartbeat_ms,
         conflate_ms=engine.conflate_ms,
         history_events=engine.history_events,
-        card_library=str(Path(engine.card_library).expanduser()) if engine.card_library else None,
+        card_library=str(config.card_path()),
         firm_limits=limits(config.firm_limits),
         accounts=tuple(core.AccountConfig(name=a.name, limits=limits(a.limits)) for a in config.accounts),
         agents=tuple(_agent(config, agent, accounts[agent.account]) for agent in config.agents),

@@ -20,6 +20,8 @@ from zoneinfo import ZoneInfo
 import tomli_w
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from fastpath.engine_config import CARD_LIBRARY
+
 # The section [bridge] has its one definition where it is used; this file only composes.
 from mcp_bridge.settings import BridgeSettings
 
@@ -326,6 +328,20 @@ class Config(Model):
         except FileExistsError:
             pass
         return path.read_text().strip()
+
+    def with_io(self, io: Literal["socket", "fpga"] | None) -> Config:
+        """The same with every venue's io changed; None changes nothing."""
+        if io is None:
+            return self
+        return self.model_copy(update={"venues": [venue.model_copy(update={"io": io}) for venue in self.venues]})
+
+    def card_path(self) -> Path:
+        """The card's library that venues with io = fpga use."""
+        return Path(self.engine.card_library).expanduser() if self.engine.card_library else CARD_LIBRARY
+
+    def uses_card(self) -> bool:
+        """Whether any venue's feed goes through the card."""
+        return any(venue.io == "fpga" for venue in self.venues)
 
     def venue(self, name: str) -> VenueConfig:
         """The venue of that name; ConfigError with the known names otherwise."""

@@ -96,6 +96,11 @@ class FeedStats:
     next_sequence: int
     last_rx_ns: int
     line_last_rx_ns: tuple[int, ...]
+    card_cycles: int
+    card_armed: int
+    card_fired: int
+    card_refused: int
+    card_late: int
     gap_open: int
     stale: int
     session_state: int

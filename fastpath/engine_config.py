@@ -85,8 +85,8 @@ class EngineConfig:
 
     `run_dir` is made with mode 0700 (its parent must be there). `pub_endpoint` and
     `router_endpoint` of None stand for `engine.pub` and `engine.cmd` inside it; a
-    `pub_endpoint` of "" means no bus. `libzmq_path` of None: the library that pyzmq brought. `card_library`: the card that venues with io
-    "fpga" use; None: the one that `make sim-device` leaves.
+    `pub_endpoint` of "" means no bus. `libzmq_path` of None: the library that pyzmq brought.
+    `card_library`: the card of venues whose io is "fpga"; None: the one that `make sim-device` leaves.
     `journal_dir` of "": no order side.
     """
 

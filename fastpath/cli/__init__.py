@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from fastpath.cli import (
     config_command,
+    cosim_command,
     demo_command,
     doctor_command,
     engine_command,
@@ -34,6 +35,7 @@ app.command("demo")(demo_command.demo)
 app.command("engine")(engine_command.engine)
 app.command("exchange")(exchange_command.exchange)
 app.command("bridge")(engine_command.bridge)
+app.command("cosim")(cosim_command.cosim)
 app.command("doctor")(doctor_command.doctor)
 app.add_typer(config_command.app, name="config")
 app.add_typer(journal_command.app, name="journal")

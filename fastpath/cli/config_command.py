@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -19,13 +20,29 @@ ConfigOption = Annotated[
     typer.Option("--config", "-c", help="TOML file; default: $FASTPATH_CONFIG, else the built-in safe defaults"),
 ]
 
+
+class Io(StrEnum):
+    """How the venues' packets are taken."""
+
+    SOCKET = "socket"
+    FPGA = "fpga"
+
+
+IoOption = Annotated[
+    Io | None,
+    typer.Option(
+        "--io",
+        help="Instead of each venue's io: socket (software decoder and book) or fpga (the card: both, and triggers)",
+    ),
+]
+
 app = typer.Typer(help="Show and check the configuration.", no_args_is_help=True)
 
 
 @app.command("show")
-def show(config: ConfigOption = None) -> None:
+def show(config: ConfigOption = None, io: IoOption = None) -> None:
     """Print the effective configuration as TOML, every default included."""
-    typer.echo(load(config).to_toml(), nl=False)
+    typer.echo(load(config).with_io(io.value if io else None).to_toml(), nl=False)
 
 
 @app.command("check")

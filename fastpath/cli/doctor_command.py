@@ -5,6 +5,7 @@ Every finding is measured here and now; it changes nothing and leaves nothing be
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import os
 import resource
@@ -68,6 +69,7 @@ def findings(config: Config) -> Iterator[Finding]:
         _tshark,
         _af_xdp,
         _hugepages,
+        lambda: _card(config),
     ]
     for check in checks:
         try:
@@ -245,3 +247,21 @@ def _hugepages() -> Finding:
         f"{free} free",
         "" if free else "sysctl -w vm.nr_hugepages=128 saves page misses in the books",
     )
+
+
+def _card(config: Config) -> Finding:
+    """The simulated card: built, or what it needs to be."""
+    path, needed = config.card_path(), config.uses_card()
+    if not path.exists():
+        verdict: Verdict = "fail" if needed else "warn"
+        return Finding(
+            "FPGA card (simulated)", verdict, "not built", "make sim-device, for --io fpga and `fastpath cosim`"
+        )
+    try:
+        library = ctypes.CDLL(str(path))
+        opened = hasattr(library, "fp_card_open")
+    except OSError as error:
+        return Finding("FPGA card (simulated)", "fail" if needed else "warn", str(error), "make sim-device")
+    if not opened:
+        return Finding("FPGA card (simulated)", "fail" if needed else "warn", f"{path} is no card", "make sim-device")
+    return Finding("FPGA card (simulated)", "ok", f"{path}: for --io fpga")

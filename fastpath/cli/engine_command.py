@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 
 from fastpath.assemble import engine_config
-from fastpath.cli.config_command import ConfigOption
+from fastpath.cli.config_command import ConfigOption, IoOption
 from fastpath.config import load
 from fastpath.core import Engine, EngineStats
 
@@ -30,10 +30,11 @@ REFUSED = (
 
 def engine(
     config: ConfigOption = None,
+    io: IoOption = None,
     status: Annotated[float, typer.Option(help="Seconds between status lines, 0 = none")] = 10.0,
 ) -> None:
     """Run the engine: feeds in, books, bus, orders. Ctrl-C logs out of the venues and leaves open orders there."""
-    loaded = load(config)
+    loaded = load(config).with_io(io.value if io else None)
     for directory in (loaded.state_path(), loaded.journal_path().parent, loaded.run_path().parent):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     stop = threading.Event()
@@ -62,9 +63,18 @@ def status_line(stats: EngineStats) -> str:
         f"{sum(f.messages for f in feeds):,} messages, {sum(f.gaps_opened for f in feeds)} gaps "
         f"({sum(f.messages_lost for f in feeds)} messages lost), {sum(o.enters for o in stats.order)} orders, "
         f"{sum(o.fills for o in stats.order)} fills, {sum(o.denied for o in stats.order)} refused, "
-        f"wire to event p50 {stats.wire_to_event.p50_ns / 1e3:.1f} us, {stats.journal_records:,} journal records"
+        + card_line(stats)
+        + f"wire to event p50 {stats.wire_to_event.p50_ns / 1e3:.1f} us, {stats.journal_records:,} journal records"
         + "".join(REFUSED for order in stats.order if order.session_state == LOGIN_REFUSED)
     )
+
+
+def card_line(stats: EngineStats) -> str:
+    """What the cards did, or nothing where there is none."""
+    if not any(feed.card_cycles for feed in stats.feed):
+        return ""
+    cycles, fired = sum(f.card_cycles for f in stats.feed), sum(f.card_fired for f in stats.feed)
+    return f"card {cycles:,} cycles, {fired} triggers fired, "
 
 
 def bridge(

@@ -197,6 +197,10 @@ struct fp_feed_stats {
     uint64_t next_sequence;               /* level, not a count */
     uint64_t last_rx_ns;                  /* either line */
     uint64_t line_last_rx_ns[2];
+    uint64_t card_cycles;                 /* io "fpga": clock cycles the card has run, of 6.4 ns */
+    uint64_t card_armed;                  /* level: armed orders that wait in the card */
+    uint64_t card_fired, card_refused;    /* triggers that the card fired; of them those that its own risk gate stopped */
+    uint64_t card_late;                   /* verdicts of the card on orders that had ended; nothing was sent */
     uint8_t gap_open, stale, session_state, reserved[5]; /* session_state: 0 none, 1 live, 2 ended */
     char session[16];
 };

@@ -33,6 +33,8 @@ from fastpath.demo.story import Story
 TRADING_SCOPES = ("md:read", "account:read", "orders:write", "kill:engage")
 READY_S = 90.0  # a machine that builds and tests at the same time starts processes slowly
 DYING_S = 0.5
+CARD_MESSAGES_PER_S = 300
+"""A card at 156.25 MHz takes the wire's full rate; one that software clocks takes what this machine can simulate."""
 
 
 class Demonstration:
@@ -42,6 +44,12 @@ class Demonstration:
         self.console = console
         self.directory = directory
         self.config = on_free_ports(base, directory)
+        if self.config.uses_card():
+            self.config = at_the_cards_pace(self.config)
+            console.print(
+                "[dim]the card is simulated, clock cycle by clock cycle: the background flow is "
+                f"{CARD_MESSAGES_PER_S} messages a second at each venue[/]"
+            )
         self.config_path = directory / "fastpath.toml"
         self.config_path.write_text(self.config.to_toml())
         self.children = Children(directory, {"FASTPATH_CONFIG": str(self.config_path)})
@@ -124,6 +132,7 @@ class Demonstration:
                 " / ".join(str(sum(o[what] for o in orders)) for what in ("enters", "fills", "denied")),
             ),
             ("journal records", f"{stats['journal_records']:,}"),
+            *self._card_figures(feeds),
             ("tool calls", f"{len(self.elapsed_ms)}"),
         ]
         measured = [
@@ -141,6 +150,20 @@ class Demonstration:
         self.console.rule("[bold]What it came to", align="left", style="dim")
         self.console.print(tables.summary(counted, measured))
         self.console.print("[dim]one shared machine, nothing pinned; `make bench` compares under stated conditions[/]")
+
+    def _card_figures(self, feeds: list[dict[str, int]]) -> list[tuple[str, str]]:
+        """What the cards did; RuntimeError when the trigger was to be fired by one and was not."""
+        if not self.config.uses_card():
+            return []
+        fired, late = (sum(feed[f"card_{what}"] for feed in feeds) for what in ("fired", "late"))
+        if not fired or late:
+            raise RuntimeError(
+                f"the cards fired {fired} triggers, {late} of them too late: the trigger was theirs to fire"
+            )
+        return [
+            ("card cycles", f"{sum(feed['card_cycles'] for feed in feeds):,}"),
+            ("triggers fired by a card", str(fired)),
+        ]
 
     def stay(self) -> None:
         """Keep everything running until interrupted, and tell how to connect one's own agent."""
@@ -228,6 +251,15 @@ def on_free_ports(base: Config, directory: Path) -> Config:
             "agents": [AgentConfig(name="demo", account=account), AgentConfig(name="agent", account=account)],
         }
     )
+
+
+def at_the_cards_pace(config: Config) -> Config:
+    """The configuration with every simulated venue's flow at most what a simulated card follows on a busy machine."""
+    slowed = [
+        exchange.model_copy(update={"messages_per_s": min(exchange.messages_per_s, CARD_MESSAGES_PER_S)})
+        for exchange in config.exchanges
+    ]
+    return config.model_copy(update={"exchanges": slowed})
 
 
 def free_ports(kind: socket.SocketKind, count: int) -> list[int]:

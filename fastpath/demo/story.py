@@ -46,6 +46,7 @@ class Story:
         await self.buy_fast()
         await self.rest_replace_cancel()
         await self.retry()
+        await self.fire_a_trigger()
         await self.hit_a_limit()
         await self.look_at_positions()
         await self.pull_the_plug()
@@ -211,6 +212,27 @@ class Story:
         listed = await self.agent.call("list_open_orders")
         self.expect(len(listed["orders"]) == 1, "there is one order, not two")
         await self.agent.call("cancel_order", client_order_id=f"{self.run}-once")
+
+    async def fire_a_trigger(self) -> None:
+        self.step("It arms a trigger; the fast path fires it")
+        ask = Decimal((await self.depth("velocity"))["asks"][0]["price"])
+        armed = await self.agent.call(
+            "arm_trigger",
+            client_order_id=f"{self.run}-trigger",
+            symbol=self.symbol,
+            venue="velocity",
+            side="buy",
+            quantity="10",
+            order_type="limit",
+            limit_price=f"{ask * Decimal('1.004'):.2f}",
+            time_in_force="ioc",
+            condition="ask_at_or_below",
+            trigger_price=f"{ask * Decimal('1.002'):.2f}",
+        )
+        self.say(tables.order(armed["order"]) + f" {self.quoted(armed)}")
+        final = await self.settled(f"{self.run}-trigger")
+        self.say(tables.order(final))
+        self.expect(final["state"] == "FILLED", "the next packet that met the condition sent it, and it traded")
 
     async def hit_a_limit(self) -> None:
         self.step("It asks for too much")

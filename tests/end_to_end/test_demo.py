@@ -97,7 +97,7 @@ def test_the_demonstration_tells_its_story(place: Path) -> None:
         assert set(run.pids) == set(PARTS), "both venues, the engine and the bridge are processes of their own"
         run.assert_no_process_left()
     text = run.text
-    assert [line for line in run.lines if re.match(r"\d+\. ", line)][-1].startswith("10. ")
+    assert [line for line in run.lines if re.match(r"\d+\. ", line)][-1].startswith("11. ")
     assert "trading mode paper" in text
     assert "lowest_fee chose tradesphere" in text and "fastest_ack chose velocity" in text
     assert re.search(r"buy 100 AAPL at [\d.]+ on tradesphere: FILLED, 100 filled", text)
@@ -105,7 +105,7 @@ def test_the_demonstration_tells_its_story(place: Path) -> None:
     first, again = (re.search(rf"{which}: +outcome (\w+), order id (\d+)", text) for which in ("first", "again"))
     assert first and again and (first[1], again[1]) == ("accepted", "replayed") and first[2] == again[2]
     assert "single-order quantity limit: 501 against 500 shares" in text
-    assert re.search(r"AAPL +150 ", text), "100 and 50 shares are held"
+    assert re.search(r"AAPL +160 ", text), "100, 50 and 10 shares are held"
     assert "KILL_SWITCH_ENGAGED" in text
     cells = re.split(r"  +|\n", text.partition("What it came to")[2])
     figure = dict(itertools.pairwise(cells))

@@ -1,3 +1,3 @@
 """Fixtures of the engine's tests."""
 
-from engine_fixtures import feed, run_dir  # noqa: F401
+from engine_fixtures import card_library, feed, run_dir  # noqa: F401

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,9 @@ WIDE = Limits(
 )
 
 
-@pytest.fixture
-def exchange() -> Iterator[Exchange]:
+@contextmanager
+def simulated_exchange() -> Iterator[Exchange]:
+    """A venue whose books hold only what is put there; AAPL 99.90 to 100.10."""
     config = ExchangeConfig(
         name="sim",
         users=(UserConfig("FPATH", "secret"),),
@@ -56,6 +58,12 @@ def exchange() -> Iterator[Exchange]:
     with Exchange(config) as venue:
         venue.inject("AAPL", "B", 500, "99.90")
         venue.inject("AAPL", "S", 300, "100.10")
+        yield venue
+
+
+@pytest.fixture
+def exchange() -> Iterator[Exchange]:
+    with simulated_exchange() as venue:
         yield venue
 
 
@@ -301,6 +309,7 @@ limits = Limits(**given["limits"])
 given["venue"] = {k: tuple(v) if isinstance(v, list) else v for k, v in given["venue"].items()}
 engine = Engine(EngineConfig(
     run_dir=given["run_dir"], journal_dir=given["journal_dir"], firm_limits=limits, heartbeat_ms=50,
+    card_library=given["card_library"],
     venues=(VenueConfig(**given["venue"]),), accounts=(AccountConfig(name="desk", limits=limits),),
     agents=(AgentConfig(name="agent", limits=limits, may_short=True),),
 ))
@@ -313,7 +322,8 @@ time.sleep(100)
 def engine_process(config: EngineConfig) -> subprocess.Popen[str]:
     plain = {name: getattr(WIDE, name) for name in WIDE.__slots__}
     venue = {name: getattr(config.venues[0], name) for name in VenueConfig.__slots__}
-    given = {"limits": plain, "venue": venue, "run_dir": config.run_dir, "journal_dir": config.journal_dir}
+    given = {"limits": plain, "venue": venue, "run_dir": config.run_dir, "journal_dir": config.journal_dir,
+             "card_library": config.card_library}  # fmt: skip
     child = subprocess.Popen(
         [sys.executable, "-c", CHILD, json.dumps(given), str(Path(__file__).parent)], stdout=subprocess.PIPE, text=True
     )

@@ -14,6 +14,7 @@ enum {
     STEP_CYCLES = 8, SETTLE_CYCLES = 96,
     NO_ROOM_CODE = -FP_E_NO_ROOM, LATE_CODE = -FP_E_BAD_STATE,
     CARD_ID = 0x46504757,
+    COPY_LATE_NS = 5 * FP_NS_PER_MS,
     LEVEL_BYTES = 2 * FP_CARD_LEVELS * sizeof(struct fp_mirror_level)
 };
 
@@ -45,8 +46,14 @@ int fp_card_feed_depth(const struct fp_feed *feed, uint16_t locate, char side, s
     return count;
 }
 
-void fp_card_feed_book_stats(const struct fp_feed *feed, struct fp_book_stats *out) {
-    *out = feed->card->stats;
+void fp_card_feed_stats(const struct fp_feed *feed, struct fp_book_stats *book, struct fp_feed_stats *out) {
+    const struct fp_card_feed *card = feed->card;
+    *book = card->stats;
+    out->card_cycles = card->fpga.cycles(card->card);
+    out->card_armed = card->used_slots;
+    out->card_fired = card->fired;
+    out->card_refused = card->refused;
+    out->card_late = card->late;
 }
 
 void fp_card_feed_note(struct fp_feed *feed, const struct fp_event *event) {
@@ -196,6 +203,7 @@ void fp_card_feed_copy(struct fp_feed *feed, uint8_t line, const uint8_t *packet
     const uint16_t count = fp_load_be16(packet + 18);
     memcpy(card->session, packet, sizeof card->session);
     if (line == FP_LINE_REREQUEST || count == FP_MOLD_END_OF_SESSION || sequence + count > card->next_sequence || !card->last_record) return;
+    if (feed->out->now_ns > feed->line_heard_ns[line] + COPY_LATE_NS) return; /* a simulated card that is behind has no time for what changes nothing */
     const uint8_t *message;
     size_t offset = FP_MOLD_HEADER_LEN;
     for (int bytes; (bytes = fp_mold_next(packet, length, &offset, &message)) > 0;)

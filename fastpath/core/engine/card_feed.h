@@ -28,7 +28,8 @@ void fp_card_feed_note(struct fp_feed *feed, const struct fp_event *event);
 const struct fp_instrument *fp_card_feed_instrument(const struct fp_feed *feed, uint16_t locate);
 const struct fp_bbo *fp_card_feed_bbo(const struct fp_feed *feed, uint16_t locate);
 int fp_card_feed_depth(const struct fp_feed *feed, uint16_t locate, char side, struct fp_level *out, int max);
-void fp_card_feed_book_stats(const struct fp_feed *feed, struct fp_book_stats *out);
+/* The book's counters, and the card_ ones of *out. */
+void fp_card_feed_stats(const struct fp_feed *feed, struct fp_book_stats *book, struct fp_feed_stats *out);
 
 /* ---- triggers (card_orders.c) ---- */
 

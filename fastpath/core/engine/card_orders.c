@@ -73,6 +73,8 @@ static void take_fire(struct fp_feed *feed, const struct fp_card_fire *verdict, 
     struct fp_card_feed *card = feed->card;
     struct fp_card_slot *slot = &card->slots[verdict->slot % FP_CARD_SLOTS];
     struct fp_fire fire = {.order_id = slot->order.order_id, .bid_e4 = bid_e4, .ask_e4 = ask_e4, .refusal = refusal_of(verdict->reasons)};
+    card->fired++;
+    card->refused += fire.refusal != 0;
     if (!fire.refusal) {
         int bytes = packet_at(card, card->soup_at);
         const uint8_t *packet = card->soup + card->soup_at;
@@ -86,7 +88,7 @@ static void take_fire(struct fp_feed *feed, const struct fp_card_fire *verdict, 
         }
     }
     if (!slot->used) {
-        card->late_fires++;
+        card->late++;
         return;
     }
     slot->used = 0;
@@ -95,7 +97,7 @@ static void take_fire(struct fp_feed *feed, const struct fp_card_fire *verdict, 
     card->dirty = 1;
     int sent = fp_oms_fired(feed->oms, &fire, now_ns);
     if (sent > 0) feed->fired(feed->context, feed->venue);
-    card->late_fires += sent < 0;
+    card->late += sent < 0;
 }
 
 void fp_card_orders_take(struct fp_feed *feed, const struct fp_event *event, uint64_t card_ns, uint64_t now_ns) {

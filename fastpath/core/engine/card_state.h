@@ -60,7 +60,8 @@ struct fp_card_feed {
     uint32_t urn;               /* that the card would give next */
     uint64_t seen;              /* *feed->changes when the card was last brought in line */
     uint8_t dirty, used_slots, trading_known;
-    uint64_t late_fires;        /* of orders that were no longer the card's; nothing was sent */
+    uint64_t fired, refused;    /* verdicts; of them the gate's refusals */
+    uint64_t late;              /* of orders that were no longer the card's; nothing was sent */
 };
 
 /* Is nothing of the venue to be traded on? */

@@ -323,7 +323,7 @@ void fp_feed_stats(const struct fp_feed *feed, struct fp_feed_stats *out) {
     struct fp_mold_rx_stats rx;
     struct fp_book_stats book;
     fp_mold_rx_stats(feed->rx, &rx);
-    if (feed->card) fp_card_feed_book_stats(feed, &book);
+    if (feed->card) fp_card_feed_stats(feed, &book, out);
     else fp_book_stats(feed->book, &book);
     for (int line = 0; line < 2; line++) {
         out->packets[line] = rx.packets[line];
