@@ -18,7 +18,7 @@ from pathlib import Path
 from sim.coverage import gates
 from sim.coverage.functional import hits
 from sim.coverage.points import Totals, parse
-from sim.rtl.benches import BUILD, LENGTHS, RTL, Bench, How, discover
+from sim.rtl.benches import BUILD, LENGTHS, RTL, Bench, How, discover, end_with_us
 from sim.rtl.run import run_all
 
 OUT = BUILD / "coverage"
@@ -62,6 +62,7 @@ def main() -> int:
     how = How(seed=seed, length=arguments.length, coverage=True, junit=str(OUT / "junit"))
     failed = 0
     started = time.monotonic()
+    end_with_us()
     if not arguments.report:
         print(f"{len(benches)} benches with counters, seed {seed}", flush=True)
         failed = sum(outcome.failed for outcome, _ in run_all(benches, [how], arguments.jobs, False))

@@ -21,7 +21,19 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from sim.rtl.benches import BUILD, LENGTHS, ROOT, Bench, How, Outcome, discover, end_all, execute, fst_possible
+from sim.rtl.benches import (
+    BUILD,
+    LENGTHS,
+    ROOT,
+    Bench,
+    How,
+    Outcome,
+    discover,
+    end_all,
+    end_with_us,
+    execute,
+    fst_possible,
+)
 
 #: Benches that `--sim ci` runs in four states as well: the whole card, and what is quick.
 FOUR_STATE = ("gw_top", "axis_skid", "axis_fifo", "prio64", "trade_core", "ouch_enc", "risk_gate")
@@ -152,6 +164,7 @@ def main() -> int:
     ]
     jobs = arguments.jobs or (1 if arguments.modules else min(2, os.cpu_count() or 1))
     started = time.monotonic()
+    end_with_us()
     print(f"{len(benches)} benches, seed {seed}, {arguments.length} length, {jobs} at a time", flush=True)
     done: list[tuple[Outcome, How]] = []
     for how in hows:  # a round after the other: a bench is built in one place
