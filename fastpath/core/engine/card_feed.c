@@ -131,21 +131,25 @@ static void learn(struct fp_feed *feed, const struct fp_mold_message *message, u
 
 /* ---- messages in ---- */
 
-/* Count what the software decoder would count, and what the card is to leave a record for. */
-static void weigh(struct fp_card_feed *card, const uint8_t *bytes, size_t length, uint16_t locate) {
+/* Count what the software decoder would count, and what the card is to leave a record for. Returns 1 for a message that the
+ * card passes over although it told of a change: its symbol is to be stale. */
+static int weigh(struct fp_card_feed *card, const uint8_t *bytes, size_t length, uint16_t locate) {
     uint8_t right = fp_itch_length(bytes[0]);
     card->stats.messages++;
     card->stats.unknown_type += !right;
     card->stats.wrong_length += right && right != length;
     int of_venue = one_of("SVW", bytes[0]);
     if (right == length && of_venue) card->wanted++;
-    if (!right || of_venue || length < 3) return;
+    if (!right || of_venue || length < 3) return 0;
     if (card->index_of[locate] >= 0) {
-        card->wanted++;
-    } else if (card->index_of[locate] == FP_CARD_NOT_SEEN && right == length && bytes[0] != 'R') {
+        card->wanted += right == length;
+        return right != length && one_of("AFECXDU", bytes[0]);
+    }
+    if (card->index_of[locate] == FP_CARD_NOT_SEEN && right == length && bytes[0] != 'R') {
         card->stats.unknown_locate++;
         card->missed[locate] |= one_of("AFECXDU", bytes[0]);
     }
+    return 0;
 }
 
 /* Append a block. The card takes 12 to 63 bytes; ITCH has no message outside, so one is given a length that is as wrong. */
@@ -159,6 +163,23 @@ static void append(struct fp_card_feed *card, const uint8_t *bytes, size_t lengt
     }
     card->length += (size_t)fp_mold_put_block(bytes, length, card->packet + card->length, sizeof card->packet - card->length);
     card->count++;
+}
+
+static void take_record(struct fp_feed *feed, struct fp_event *event, uint64_t begin_ns, uint64_t rx_ns, uint8_t line);
+
+/* Have the card mark a symbol stale, here in the stream, and publish its record. Event records made. */
+static uint64_t mark(struct fp_feed *feed, const struct fp_mold_message *message, uint16_t locate, uint8_t code) {
+    struct fp_card_feed *card = feed->card;
+    uint64_t events = fp_card_feed_flush(feed);
+    const uint64_t before = feed->seq, begin_ns = card->fpga.time_ns(card->card);
+    int have = card->fpga.mark(card->card, card->index_of[locate], code) ? FP_E_BAD_STATE : 0;
+    for (int cycles = 0; !have && cycles < SETTLE_CYCLES; cycles += STEP_CYCLES) have = card->fpga.idle(card->card, STEP_CYCLES, card->events, FP_CARD_EVENTS);
+    if (have <= 0) fp_card_feed_distrust(feed);
+    for (int i = 0; i < have; i++) {
+        if (message->line == FP_LINE_B) card->events[i].flags |= FP_EF_LINE_B;
+        take_record(feed, &card->events[i], begin_ns, message->rx_ns, message->line);
+    }
+    return events + feed->seq - before;
 }
 
 uint64_t fp_card_feed_take(struct fp_feed *feed, const struct fp_mold_message *message) {
@@ -178,16 +199,14 @@ uint64_t fp_card_feed_take(struct fp_feed *feed, const struct fp_mold_message *m
         card->line = message->line;
         card->wanted = 0;
     }
-    weigh(card, bytes, message->length, locate);
+    const int passed_over = weigh(card, bytes, message->length, locate);
     append(card, bytes, message->length);
     feed->next_sequence = message->sequence + 1;
+    if (passed_over) return events + mark(feed, message, locate, -FP_E_BAD_LENGTH);
     if (!tells || bytes[0] != 'R' || !card->missed[locate] || card->index_of[locate] < 0) return events;
     /* Orders came before it: they are not in the card's book, and never will be. */
-    events += fp_card_feed_flush(feed);
     card->missed[locate] = 0;
-    mark_stale(card, card->index_of[locate]);
-    if (card->fpga.mark(card->card, card->index_of[locate], LATE_CODE) != 0) fp_card_feed_distrust(feed);
-    return events;
+    return events + mark(feed, message, locate, LATE_CODE);
 }
 
 static int put_frame(struct fp_card_feed *card, int line, const uint8_t *packet, size_t length) {
