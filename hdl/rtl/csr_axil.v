@@ -1,6 +1,7 @@
 // Register file of the card on AXI4-Lite; the map is hdl/spec/registers.json, addresses and resets are its generated header.
-// Latency: a write acts 2 cycles after both its address and its data are taken, a read answers 3 cycles after its address.
-// Throughput: one write per 3 cycles, one read per 3 cycles, both at once. Overflow: counters wrap at 2^32.
+// Latency: a write acts 3 cycles after both its address and its data are taken, a read answers 4 cycles after its address
+// with what was there 2 cycles before; counters and latencies follow their events by 1 to 3 cycles.
+// Throughput: one write per 3 cycles, one read per 4 cycles, both at once. Overflow: counters wrap at 2^32.
 // A write that is not allowed (read-only, no register, a command with bytes missing) changes nothing and is answered
 // SLVERR; so is a read of no register. Commands (`wo`) raise their output for one cycle with `wdata` beside it.
 `default_nettype none
@@ -100,9 +101,16 @@ module csr_axil #(
         merge = {strobe[3] ? data[31:24] : old[31:24], strobe[2] ? data[23:16] : old[23:16],
                  strobe[1] ? data[15:8] : old[15:8], strobe[0] ? data[7:0] : old[7:0]};
     endfunction
+    function [15:0] merge_half;
+        input [15:0] old;
+        input [15:0] data;
+        input [1:0]  strobe;
+        merge_half = {strobe[1] ? data[15:8] : old[15:8], strobe[0] ? data[7:0] : old[7:0]};
+    endfunction
 
-    // Writes: address and data are held until both are there.
+    // Writes: address and data are held until both are there, the address one cycle more to be known.
     reg        aw_held;
+    reg        aw_known;
     reg        w_held;
     reg [11:0] aw_addr;
     reg [31:0] w_data;
@@ -110,12 +118,14 @@ module csr_axil #(
     wire       write;
     assign s_axil_awready = !aw_held;
     assign s_axil_wready = !w_held;
-    assign write = aw_held && w_held && (!s_axil_bvalid || s_axil_bready);
+    assign write = aw_known && w_held && (!s_axil_bvalid || s_axil_bready);
     always @(posedge clk) begin
         if (rst) begin
             aw_held <= 1'b0;
+            aw_known <= 1'b0;
             w_held <= 1'b0;
         end else begin
+            aw_known <= aw_held && !write;
             aw_held <= aw_held ? !write : s_axil_awvalid;
             w_held <= w_held ? !write : s_axil_wvalid;
         end
@@ -127,12 +137,14 @@ module csr_axil #(
         end
     end
 
-    reg  kept;    // the address is a register that keeps what is written
+    reg  is_kept; // the address is a register that keeps what is written
+    reg  is_command;
+    reg  kept;
     reg  command;
     wire allowed;
     always @* begin
-        kept = 1'b0;
-        command = 1'b0;
+        is_kept = 1'b0;
+        is_command = 1'b0;
         case (aw_addr)
             `FP_REG_CTRL, `FP_REG_MIDNIGHT_LO, `FP_REG_MIDNIGHT_HI, `FP_REG_VENUE,
             `FP_REG_LINE_A_ADDRESS, `FP_REG_LINE_A_PORT, `FP_REG_LINE_B_ADDRESS, `FP_REG_LINE_B_PORT,
@@ -141,51 +153,16 @@ module csr_axil #(
             `FP_REG_LIMIT_NOTIONAL_LO, `FP_REG_LIMIT_NOTIONAL_HI, `FP_REG_LIMIT_COLLAR, `FP_REG_LIMIT_BUY_ROOM,
             `FP_REG_LIMIT_SELL_ROOM, `FP_REG_RATE_PERIOD, `FP_REG_RATE_BURST, `FP_REG_DUP_WINDOW_LO,
             `FP_REG_DUP_WINDOW_HI, `FP_REG_TEMPLATE_LO, `FP_REG_TEMPLATE_HI, `FP_REG_TRIGGER_PRICE,
-            `FP_REG_TRIGGER_EXPIRE_LO, `FP_REG_TRIGGER_EXPIRE_HI, `FP_REG_REASON_SLOT: kept = 1'b1;
+            `FP_REG_TRIGGER_EXPIRE_LO, `FP_REG_TRIGGER_EXPIRE_HI, `FP_REG_REASON_SLOT: is_kept = 1'b1;
             `FP_REG_COMMAND, `FP_REG_FILTER, `FP_REG_MARK, `FP_REG_LIMIT_WRITE,
-            `FP_REG_NEXT_URN, `FP_REG_TEMPLATE_WRITE, `FP_REG_TEMPLATE_SEAL, `FP_REG_TRIGGER_WRITE: command = 1'b1;
-            default: kept = 1'b0;
+            `FP_REG_NEXT_URN, `FP_REG_TEMPLATE_WRITE, `FP_REG_TEMPLATE_SEAL, `FP_REG_TRIGGER_WRITE: is_command = 1'b1;
+            default: is_kept = 1'b0;
         endcase
     end
-    reg  [31:0] present; // value of the register to be written
-    wire [31:0] merged;
-    always @* begin
-        case (aw_addr)
-            `FP_REG_CTRL: present = ctrl;
-            `FP_REG_MIDNIGHT_LO: present = midnight_lo;
-            `FP_REG_MIDNIGHT_HI: present = midnight_hi;
-            `FP_REG_VENUE: present = {24'd0, venue};
-            `FP_REG_LINE_A_ADDRESS: present = line_a_address;
-            `FP_REG_LINE_A_PORT: present = {16'd0, line_a_port};
-            `FP_REG_LINE_B_ADDRESS: present = line_b_address;
-            `FP_REG_LINE_B_PORT: present = {16'd0, line_b_port};
-            `FP_REG_SESSION_0: present = session_0;
-            `FP_REG_SESSION_1: present = session_1;
-            `FP_REG_SESSION_2: present = {16'd0, session_2};
-            `FP_REG_FIRST_SEQ_LO: present = first_seq_lo;
-            `FP_REG_FIRST_SEQ_HI: present = first_seq_hi;
-            `FP_REG_GAP_WAIT: present = gap_wait;
-            `FP_REG_SILENCE: present = silence;
-            `FP_REG_LIMIT_QUANTITY: present = limit_quantity;
-            `FP_REG_LIMIT_NOTIONAL_LO: present = limit_notional_lo;
-            `FP_REG_LIMIT_NOTIONAL_HI: present = limit_notional_hi;
-            `FP_REG_LIMIT_COLLAR: present = {16'd0, limit_collar};
-            `FP_REG_LIMIT_BUY_ROOM: present = limit_buy_room;
-            `FP_REG_LIMIT_SELL_ROOM: present = limit_sell_room;
-            `FP_REG_RATE_PERIOD: present = rate_period;
-            `FP_REG_RATE_BURST: present = {16'd0, rate_burst};
-            `FP_REG_DUP_WINDOW_LO: present = dup_window_lo;
-            `FP_REG_DUP_WINDOW_HI: present = {16'd0, dup_window_hi};
-            `FP_REG_TEMPLATE_LO: present = template_lo;
-            `FP_REG_TEMPLATE_HI: present = template_hi;
-            `FP_REG_TRIGGER_PRICE: present = trigger_price;
-            `FP_REG_TRIGGER_EXPIRE_LO: present = trigger_expire_lo;
-            `FP_REG_TRIGGER_EXPIRE_HI: present = {16'd0, trigger_expire_hi};
-            `FP_REG_REASON_SLOT: present = {24'd0, reason_slot};
-            default: present = 32'd0;
-        endcase
+    always @(posedge clk) begin
+        kept <= is_kept;
+        command <= is_command;
     end
-    assign merged = merge(present, w_data, w_strobe);
     assign allowed = kept || (command && w_strobe == 4'hf);
     always @(posedge clk) begin
         if (rst)
@@ -234,37 +211,37 @@ module csr_axil #(
             reason_slot <= `FP_REG_REASON_SLOT_RESET;
         end else if (write && kept)
             case (aw_addr)
-                `FP_REG_CTRL: ctrl <= merged;
-                `FP_REG_MIDNIGHT_LO: midnight_lo <= merged;
-                `FP_REG_MIDNIGHT_HI: midnight_hi <= merged;
-                `FP_REG_VENUE: venue <= merged[7:0];
-                `FP_REG_LINE_A_ADDRESS: line_a_address <= merged;
-                `FP_REG_LINE_A_PORT: line_a_port <= merged[15:0];
-                `FP_REG_LINE_B_ADDRESS: line_b_address <= merged;
-                `FP_REG_LINE_B_PORT: line_b_port <= merged[15:0];
-                `FP_REG_SESSION_0: session_0 <= merged;
-                `FP_REG_SESSION_1: session_1 <= merged;
-                `FP_REG_SESSION_2: session_2 <= merged[15:0];
-                `FP_REG_FIRST_SEQ_LO: first_seq_lo <= merged;
-                `FP_REG_FIRST_SEQ_HI: first_seq_hi <= merged;
-                `FP_REG_GAP_WAIT: gap_wait <= merged;
-                `FP_REG_SILENCE: silence <= merged;
-                `FP_REG_LIMIT_QUANTITY: limit_quantity <= merged;
-                `FP_REG_LIMIT_NOTIONAL_LO: limit_notional_lo <= merged;
-                `FP_REG_LIMIT_NOTIONAL_HI: limit_notional_hi <= merged;
-                `FP_REG_LIMIT_COLLAR: limit_collar <= merged[15:0];
-                `FP_REG_LIMIT_BUY_ROOM: limit_buy_room <= merged;
-                `FP_REG_LIMIT_SELL_ROOM: limit_sell_room <= merged;
-                `FP_REG_RATE_PERIOD: rate_period <= merged;
-                `FP_REG_RATE_BURST: rate_burst <= merged[15:0];
-                `FP_REG_DUP_WINDOW_LO: dup_window_lo <= merged;
-                `FP_REG_DUP_WINDOW_HI: dup_window_hi <= merged[15:0];
-                `FP_REG_TEMPLATE_LO: template_lo <= merged;
-                `FP_REG_TEMPLATE_HI: template_hi <= merged;
-                `FP_REG_TRIGGER_PRICE: trigger_price <= merged;
-                `FP_REG_TRIGGER_EXPIRE_LO: trigger_expire_lo <= merged;
-                `FP_REG_TRIGGER_EXPIRE_HI: trigger_expire_hi <= merged[15:0];
-                `FP_REG_REASON_SLOT: reason_slot <= merged[7:0];
+                `FP_REG_CTRL: ctrl <= merge(ctrl, w_data, w_strobe);
+                `FP_REG_MIDNIGHT_LO: midnight_lo <= merge(midnight_lo, w_data, w_strobe);
+                `FP_REG_MIDNIGHT_HI: midnight_hi <= merge(midnight_hi, w_data, w_strobe);
+                `FP_REG_VENUE: venue <= w_strobe[0] ? w_data[7:0] : venue;
+                `FP_REG_LINE_A_ADDRESS: line_a_address <= merge(line_a_address, w_data, w_strobe);
+                `FP_REG_LINE_A_PORT: line_a_port <= merge_half(line_a_port, w_data[15:0], w_strobe[1:0]);
+                `FP_REG_LINE_B_ADDRESS: line_b_address <= merge(line_b_address, w_data, w_strobe);
+                `FP_REG_LINE_B_PORT: line_b_port <= merge_half(line_b_port, w_data[15:0], w_strobe[1:0]);
+                `FP_REG_SESSION_0: session_0 <= merge(session_0, w_data, w_strobe);
+                `FP_REG_SESSION_1: session_1 <= merge(session_1, w_data, w_strobe);
+                `FP_REG_SESSION_2: session_2 <= merge_half(session_2, w_data[15:0], w_strobe[1:0]);
+                `FP_REG_FIRST_SEQ_LO: first_seq_lo <= merge(first_seq_lo, w_data, w_strobe);
+                `FP_REG_FIRST_SEQ_HI: first_seq_hi <= merge(first_seq_hi, w_data, w_strobe);
+                `FP_REG_GAP_WAIT: gap_wait <= merge(gap_wait, w_data, w_strobe);
+                `FP_REG_SILENCE: silence <= merge(silence, w_data, w_strobe);
+                `FP_REG_LIMIT_QUANTITY: limit_quantity <= merge(limit_quantity, w_data, w_strobe);
+                `FP_REG_LIMIT_NOTIONAL_LO: limit_notional_lo <= merge(limit_notional_lo, w_data, w_strobe);
+                `FP_REG_LIMIT_NOTIONAL_HI: limit_notional_hi <= merge(limit_notional_hi, w_data, w_strobe);
+                `FP_REG_LIMIT_COLLAR: limit_collar <= merge_half(limit_collar, w_data[15:0], w_strobe[1:0]);
+                `FP_REG_LIMIT_BUY_ROOM: limit_buy_room <= merge(limit_buy_room, w_data, w_strobe);
+                `FP_REG_LIMIT_SELL_ROOM: limit_sell_room <= merge(limit_sell_room, w_data, w_strobe);
+                `FP_REG_RATE_PERIOD: rate_period <= merge(rate_period, w_data, w_strobe);
+                `FP_REG_RATE_BURST: rate_burst <= merge_half(rate_burst, w_data[15:0], w_strobe[1:0]);
+                `FP_REG_DUP_WINDOW_LO: dup_window_lo <= merge(dup_window_lo, w_data, w_strobe);
+                `FP_REG_DUP_WINDOW_HI: dup_window_hi <= merge_half(dup_window_hi, w_data[15:0], w_strobe[1:0]);
+                `FP_REG_TEMPLATE_LO: template_lo <= merge(template_lo, w_data, w_strobe);
+                `FP_REG_TEMPLATE_HI: template_hi <= merge(template_hi, w_data, w_strobe);
+                `FP_REG_TRIGGER_PRICE: trigger_price <= merge(trigger_price, w_data, w_strobe);
+                `FP_REG_TRIGGER_EXPIRE_LO: trigger_expire_lo <= merge(trigger_expire_lo, w_data, w_strobe);
+                `FP_REG_TRIGGER_EXPIRE_HI: trigger_expire_hi <= merge_half(trigger_expire_hi, w_data[15:0], w_strobe[1:0]);
+                `FP_REG_REASON_SLOT: reason_slot <= w_strobe[0] ? w_data[7:0] : reason_slot;
                 default: ctrl <= ctrl;
             endcase
     end
@@ -282,6 +259,9 @@ module csr_axil #(
     end
 
     // Counters.
+    reg [COUNTERS-1:0] counting;
+    always @(posedge clk)
+        counting <= count;
     reg [31:0] counts [0:COUNTERS-1];
     genvar c;
     generate
@@ -289,7 +269,7 @@ module csr_axil #(
             always @(posedge clk)
                 if (rst)
                     counts[c] <= 32'd0;
-                else if (count[c])
+                else if (counting[c])
                     counts[c] <= counts[c] + 32'd1;
         end
     endgenerate
@@ -300,23 +280,31 @@ module csr_axil #(
     reg  [31:0] latency_count;
     reg  [63:0] latency_sum;
     reg  [31:0] histogram [0:15];
-    wire [3:0]  bin;
+    reg         e_valid;
+    reg  [15:0] e_latency;
+    reg         b_valid;
+    reg  [3:0]  bin;
     wire [3:0]  bin_low;
-    assign bin_low = ev_latency[3:0] - 4'd6;
-    assign bin = ev_latency <= 16'd6 ? 4'd0 : ev_latency >= 16'd21 ? 4'd15 : bin_low;
+    assign bin_low = e_latency[3:0] - 4'd6;
+    always @(posedge clk) begin
+        e_valid <= ev_valid && !rst;
+        e_latency <= ev_latency;
+        b_valid <= e_valid && !rst;
+        bin <= e_latency <= 16'd6 ? 4'd0 : e_latency >= 16'd21 ? 4'd15 : bin_low;
+    end
     always @(posedge clk) begin
         if (rst) begin
             latency_min <= `FP_REG_LATENCY_MIN_RESET;
             latency_max <= `FP_REG_LATENCY_MAX_RESET;
             latency_count <= 32'd0;
             latency_sum <= 64'd0;
-        end else if (ev_valid) begin
-            if (ev_latency < latency_min)
-                latency_min <= ev_latency;
-            if (ev_latency > latency_max)
-                latency_max <= ev_latency;
+        end else if (e_valid) begin
+            if (e_latency < latency_min)
+                latency_min <= e_latency;
+            if (e_latency > latency_max)
+                latency_max <= e_latency;
             latency_count <= latency_count + 32'd1;
-            latency_sum <= latency_sum + {48'd0, ev_latency};
+            latency_sum <= latency_sum + {48'd0, e_latency};
         end
     end
     generate
@@ -324,7 +312,7 @@ module csr_axil #(
             always @(posedge clk)
                 if (rst)
                     histogram[c] <= 32'd0;
-                else if (ev_valid && bin == c)
+                else if (b_valid && bin == c)
                     histogram[c] <= histogram[c] + 32'd1;
         end
     endgenerate
@@ -360,147 +348,276 @@ module csr_axil #(
         end
     endgenerate
 
-    // Reads.
+    // Reads: what was asked for is caught from each part of the map at once, zero from all parts but its own; these are joined
+    // a cycle later.
     reg         ar_held;
+    reg         ar_caught;
     reg         ar_done;
     reg  [11:0] ar_addr;
-    reg  [31:0] value;
-    reg         known;
     reg         load_refused;
     reg  [31:0] high;      // the upper half of what was read last by its lower half
+    reg  [15:0] slot_reasons;
+    wire        catch;
     wire        read;
-    wire [15:0] slot_reasons;
-    assign slot_reasons = reason_slot < SLOTS ? reasons[reason_slot[SLOTS_LOG2-1:0]] : 16'd0;
     assign s_axil_arready = !ar_held;
-    assign read = ar_held && !ar_done && (!s_axil_rvalid || s_axil_rready);
+    assign catch = ar_held && !ar_caught;
+    assign read = ar_caught && !ar_done && (!s_axil_rvalid || s_axil_rready);
+    reg  [31:0] identity;
+    reg         in_identity;
+    reg  [31:0] identity_value;
+    reg         identity_known;
+    reg  [31:0] lines;
+    reg         in_lines;
+    reg  [31:0] lines_value;
+    reg         lines_known;
+    reg  [31:0] limits;
+    reg         in_limits;
+    reg  [31:0] limits_value;
+    reg         limits_known;
+    reg  [31:0] orders;
+    reg         in_orders;
+    reg  [31:0] orders_value;
+    reg         orders_known;
+    reg  [31:0] triggers;
+    reg         in_triggers;
+    reg  [31:0] triggers_value;
+    reg         triggers_known;
+    reg  [31:0] latencies;
+    reg         in_latencies;
+    reg  [31:0] latencies_value;
+    reg         latencies_known;
+    reg  [31:0] spread;
+    reg         in_spread;
+    reg  [31:0] spread_value;
+    reg         spread_known;
+    reg  [31:0] counts_low;
+    reg         in_counts_low;
+    reg  [31:0] counts_low_value;
+    reg         counts_low_known;
+    reg  [31:0] counts_mid;
+    reg         in_counts_mid;
+    reg  [31:0] counts_mid_value;
+    reg         counts_mid_known;
+    reg  [31:0] counts_high;
+    reg         in_counts_high;
+    reg  [31:0] counts_high_value;
+    reg         counts_high_known;
     always @* begin
-        value = 32'd0;
-        known = 1'b1;
+        identity = 32'd0;
+        in_identity = 1'b1;
         case (ar_addr)
-            `FP_REG_ID: value = `FP_REG_ID_RESET;
-            `FP_REG_VERSION: value = `FP_REG_VERSION_RESET;
-            `FP_REG_BUILD: value = BUILD;
-            `FP_REG_CAPS: value = CAPS;
-            `FP_REG_CTRL: value = ctrl;
-            `FP_REG_COMMAND: value = 32'd0;
-            `FP_REG_STATUS: value = {23'd0, load_refused, status[7:0]};
-            `FP_REG_CYCLE_LO: value = now[31:0];
-            `FP_REG_CYCLE_HI: value = high;
-            `FP_REG_MIDNIGHT_LO: value = midnight_lo;
-            `FP_REG_MIDNIGHT_HI: value = midnight_hi;
-            `FP_REG_VENUE: value = {24'd0, venue};
-            `FP_REG_LINE_A_ADDRESS: value = line_a_address;
-            `FP_REG_LINE_A_PORT: value = {16'd0, line_a_port};
-            `FP_REG_LINE_B_ADDRESS: value = line_b_address;
-            `FP_REG_LINE_B_PORT: value = {16'd0, line_b_port};
-            `FP_REG_SESSION_0: value = session_0;
-            `FP_REG_SESSION_1: value = session_1;
-            `FP_REG_SESSION_2: value = {16'd0, session_2};
-            `FP_REG_FIRST_SEQ_LO: value = first_seq_lo;
-            `FP_REG_FIRST_SEQ_HI: value = first_seq_hi;
-            `FP_REG_GAP_WAIT: value = gap_wait;
-            `FP_REG_SILENCE: value = silence;
-            `FP_REG_EXPECTED_SEQ_LO: value = expected_seq[31:0];
-            `FP_REG_EXPECTED_SEQ_HI: value = high;
-            `FP_REG_FILTER: value = 32'd0;
-            `FP_REG_MARK: value = 32'd0;
-            `FP_REG_LIMIT_QUANTITY: value = limit_quantity;
-            `FP_REG_LIMIT_NOTIONAL_LO: value = limit_notional_lo;
-            `FP_REG_LIMIT_NOTIONAL_HI: value = limit_notional_hi;
-            `FP_REG_LIMIT_COLLAR: value = {16'd0, limit_collar};
-            `FP_REG_LIMIT_BUY_ROOM: value = limit_buy_room;
-            `FP_REG_LIMIT_SELL_ROOM: value = limit_sell_room;
-            `FP_REG_LIMIT_WRITE: value = 32'd0;
-            `FP_REG_RATE_PERIOD: value = rate_period;
-            `FP_REG_RATE_BURST: value = {16'd0, rate_burst};
-            `FP_REG_DUP_WINDOW_LO: value = dup_window_lo;
-            `FP_REG_DUP_WINDOW_HI: value = {16'd0, dup_window_hi};
-            `FP_REG_NEXT_URN: value = next_urn;
-            `FP_REG_TEMPLATE_LO: value = template_lo;
-            `FP_REG_TEMPLATE_HI: value = template_hi;
-            `FP_REG_TEMPLATE_WRITE: value = 32'd0;
-            `FP_REG_TEMPLATE_SEAL: value = 32'd0;
-            `FP_REG_TRIGGER_PRICE: value = trigger_price;
-            `FP_REG_TRIGGER_EXPIRE_LO: value = trigger_expire_lo;
-            `FP_REG_TRIGGER_EXPIRE_HI: value = {16'd0, trigger_expire_hi};
-            `FP_REG_TRIGGER_WRITE: value = 32'd0;
-            `FP_REG_ARMED: value = {{(32-SLOTS){1'b0}}, armed};
-            `FP_REG_FIRED: value = {{(32-SLOTS){1'b0}}, fired};
-            `FP_REG_EXPIRED: value = {{(32-SLOTS){1'b0}}, expired};
-            `FP_REG_DISARMED: value = {{(32-SLOTS){1'b0}}, disarmed};
-            `FP_REG_SENT: value = {{(32-SLOTS){1'b0}}, sent};
-            `FP_REG_REFUSED: value = {{(32-SLOTS){1'b0}}, refused};
-            `FP_REG_REASON_SLOT: value = {24'd0, reason_slot};
-            `FP_REG_REASONS: value = {16'd0, slot_reasons};
-            `FP_REG_LATENCY_MIN: value = {16'd0, latency_min};
-            `FP_REG_LATENCY_MAX: value = {16'd0, latency_max};
-            `FP_REG_LATENCY_COUNT: value = latency_count;
-            `FP_REG_LATENCY_SUM_LO: value = latency_sum[31:0];
-            `FP_REG_LATENCY_SUM_HI: value = high;
-            `FP_REG_LATENCY_BIN_0: value = histogram[0];
-            `FP_REG_LATENCY_BIN_1: value = histogram[1];
-            `FP_REG_LATENCY_BIN_2: value = histogram[2];
-            `FP_REG_LATENCY_BIN_3: value = histogram[3];
-            `FP_REG_LATENCY_BIN_4: value = histogram[4];
-            `FP_REG_LATENCY_BIN_5: value = histogram[5];
-            `FP_REG_LATENCY_BIN_6: value = histogram[6];
-            `FP_REG_LATENCY_BIN_7: value = histogram[7];
-            `FP_REG_LATENCY_BIN_8: value = histogram[8];
-            `FP_REG_LATENCY_BIN_9: value = histogram[9];
-            `FP_REG_LATENCY_BIN_10: value = histogram[10];
-            `FP_REG_LATENCY_BIN_11: value = histogram[11];
-            `FP_REG_LATENCY_BIN_12: value = histogram[12];
-            `FP_REG_LATENCY_BIN_13: value = histogram[13];
-            `FP_REG_LATENCY_BIN_14: value = histogram[14];
-            `FP_REG_LATENCY_BIN_15: value = histogram[15];
-            `FP_REG_COUNT_FRAMES_A: value = counts[0];
-            `FP_REG_COUNT_FRAMES_B: value = counts[1];
-            `FP_REG_COUNT_MATCHED_A: value = counts[2];
-            `FP_REG_COUNT_MATCHED_B: value = counts[3];
-            `FP_REG_COUNT_OTHER_A: value = counts[4];
-            `FP_REG_COUNT_OTHER_B: value = counts[5];
-            `FP_REG_COUNT_BAD_A: value = counts[6];
-            `FP_REG_COUNT_BAD_B: value = counts[7];
-            `FP_REG_COUNT_REFUSED_A: value = counts[8];
-            `FP_REG_COUNT_REFUSED_B: value = counts[9];
-            `FP_REG_COUNT_DUPLICATE_A: value = counts[10];
-            `FP_REG_COUNT_DUPLICATE_B: value = counts[11];
-            `FP_REG_COUNT_UNHELD_A: value = counts[12];
-            `FP_REG_COUNT_UNHELD_B: value = counts[13];
-            `FP_REG_COUNT_HOLD_FULL_A: value = counts[14];
-            `FP_REG_COUNT_HOLD_FULL_B: value = counts[15];
-            `FP_REG_COUNT_MESSAGES: value = counts[16];
-            `FP_REG_COUNT_GAPS: value = counts[17];
-            `FP_REG_COUNT_QUEUED: value = counts[18];
-            `FP_REG_COUNT_LOST: value = counts[19];
-            `FP_REG_COUNT_UNTRACKED: value = counts[20];
-            `FP_REG_COUNT_UNKNOWN_TYPE: value = counts[21];
-            `FP_REG_COUNT_WRONG_LENGTH: value = counts[22];
-            `FP_REG_COUNT_BAD_FIELD: value = counts[23];
-            `FP_REG_COUNT_UNKNOWN_REF: value = counts[24];
-            `FP_REG_COUNT_CONTRADICTION: value = counts[25];
-            `FP_REG_COUNT_TABLE_FULL: value = counts[26];
-            `FP_REG_COUNT_CROSSED: value = counts[27];
-            `FP_REG_COUNT_SEARCHED: value = counts[28];
-            `FP_REG_COUNT_DROPPED: value = counts[29];
-            `FP_REG_COUNT_FAR: value = counts[30];
-            `FP_REG_COUNT_EVICTED: value = counts[31];
-            `FP_REG_COUNT_SIDE_LOST: value = counts[32];
-            `FP_REG_COUNT_BROKEN: value = counts[33];
-            `FP_REG_COUNT_RECORDS: value = counts[34];
-            `FP_REG_COUNT_FIRES: value = counts[35];
-            `FP_REG_COUNT_EXPIRES: value = counts[36];
-            `FP_REG_COUNT_ORDERS: value = counts[37];
-            `FP_REG_COUNT_REFUSALS: value = counts[38];
-            `FP_REG_ORDERS_LIVE: value = orders_live;
-            `FP_REG_ORDERS_PEAK: value = orders_peak;
-            `FP_REG_STASH_LEVEL: value = {24'd0, stash_level};
-            default: known = 1'b0;
+            `FP_REG_ID: identity = `FP_REG_ID_RESET;
+            `FP_REG_VERSION: identity = `FP_REG_VERSION_RESET;
+            `FP_REG_BUILD: identity = BUILD;
+            `FP_REG_CAPS: identity = CAPS;
+            `FP_REG_CTRL: identity = ctrl;
+            `FP_REG_COMMAND: identity = 32'd0;
+            `FP_REG_STATUS: identity = {23'd0, load_refused, status[7:0]};
+            `FP_REG_CYCLE_LO: identity = now[31:0];
+            `FP_REG_CYCLE_HI: identity = high;
+            `FP_REG_MIDNIGHT_LO: identity = midnight_lo;
+            `FP_REG_MIDNIGHT_HI: identity = midnight_hi;
+            `FP_REG_VENUE: identity = {24'd0, venue};
+            default: in_identity = 1'b0;
         endcase
     end
+    always @* begin
+        lines = 32'd0;
+        in_lines = 1'b1;
+        case (ar_addr)
+            `FP_REG_LINE_A_ADDRESS: lines = line_a_address;
+            `FP_REG_LINE_A_PORT: lines = {16'd0, line_a_port};
+            `FP_REG_LINE_B_ADDRESS: lines = line_b_address;
+            `FP_REG_LINE_B_PORT: lines = {16'd0, line_b_port};
+            `FP_REG_SESSION_0: lines = session_0;
+            `FP_REG_SESSION_1: lines = session_1;
+            `FP_REG_SESSION_2: lines = {16'd0, session_2};
+            `FP_REG_FIRST_SEQ_LO: lines = first_seq_lo;
+            `FP_REG_FIRST_SEQ_HI: lines = first_seq_hi;
+            `FP_REG_GAP_WAIT: lines = gap_wait;
+            `FP_REG_SILENCE: lines = silence;
+            `FP_REG_EXPECTED_SEQ_LO: lines = expected_seq[31:0];
+            `FP_REG_EXPECTED_SEQ_HI: lines = high;
+            default: in_lines = 1'b0;
+        endcase
+    end
+    always @* begin
+        limits = 32'd0;
+        in_limits = 1'b1;
+        case (ar_addr)
+            `FP_REG_FILTER: limits = 32'd0;
+            `FP_REG_MARK: limits = 32'd0;
+            `FP_REG_LIMIT_QUANTITY: limits = limit_quantity;
+            `FP_REG_LIMIT_NOTIONAL_LO: limits = limit_notional_lo;
+            `FP_REG_LIMIT_NOTIONAL_HI: limits = limit_notional_hi;
+            `FP_REG_LIMIT_COLLAR: limits = {16'd0, limit_collar};
+            `FP_REG_LIMIT_BUY_ROOM: limits = limit_buy_room;
+            `FP_REG_LIMIT_SELL_ROOM: limits = limit_sell_room;
+            `FP_REG_LIMIT_WRITE: limits = 32'd0;
+            `FP_REG_RATE_PERIOD: limits = rate_period;
+            `FP_REG_RATE_BURST: limits = {16'd0, rate_burst};
+            `FP_REG_DUP_WINDOW_LO: limits = dup_window_lo;
+            `FP_REG_DUP_WINDOW_HI: limits = {16'd0, dup_window_hi};
+            default: in_limits = 1'b0;
+        endcase
+    end
+    always @* begin
+        orders = 32'd0;
+        in_orders = 1'b1;
+        case (ar_addr)
+            `FP_REG_NEXT_URN: orders = next_urn;
+            `FP_REG_TEMPLATE_LO: orders = template_lo;
+            `FP_REG_TEMPLATE_HI: orders = template_hi;
+            `FP_REG_TEMPLATE_WRITE: orders = 32'd0;
+            `FP_REG_TEMPLATE_SEAL: orders = 32'd0;
+            default: in_orders = 1'b0;
+        endcase
+    end
+    always @* begin
+        triggers = 32'd0;
+        in_triggers = 1'b1;
+        case (ar_addr)
+            `FP_REG_TRIGGER_PRICE: triggers = trigger_price;
+            `FP_REG_TRIGGER_EXPIRE_LO: triggers = trigger_expire_lo;
+            `FP_REG_TRIGGER_EXPIRE_HI: triggers = {16'd0, trigger_expire_hi};
+            `FP_REG_TRIGGER_WRITE: triggers = 32'd0;
+            `FP_REG_ARMED: triggers = {{(32-SLOTS){1'b0}}, armed};
+            `FP_REG_FIRED: triggers = {{(32-SLOTS){1'b0}}, fired};
+            `FP_REG_EXPIRED: triggers = {{(32-SLOTS){1'b0}}, expired};
+            `FP_REG_DISARMED: triggers = {{(32-SLOTS){1'b0}}, disarmed};
+            `FP_REG_SENT: triggers = {{(32-SLOTS){1'b0}}, sent};
+            `FP_REG_REFUSED: triggers = {{(32-SLOTS){1'b0}}, refused};
+            `FP_REG_REASON_SLOT: triggers = {24'd0, reason_slot};
+            `FP_REG_REASONS: triggers = {16'd0, slot_reasons};
+            default: in_triggers = 1'b0;
+        endcase
+    end
+    always @* begin
+        latencies = 32'd0;
+        in_latencies = 1'b1;
+        case (ar_addr)
+            `FP_REG_LATENCY_MIN: latencies = {16'd0, latency_min};
+            `FP_REG_LATENCY_MAX: latencies = {16'd0, latency_max};
+            `FP_REG_LATENCY_COUNT: latencies = latency_count;
+            `FP_REG_LATENCY_SUM_LO: latencies = latency_sum[31:0];
+            `FP_REG_LATENCY_SUM_HI: latencies = high;
+            default: in_latencies = 1'b0;
+        endcase
+    end
+    always @* begin
+        spread = 32'd0;
+        in_spread = 1'b1;
+        case (ar_addr)
+            `FP_REG_LATENCY_BIN_0: spread = histogram[0];
+            `FP_REG_LATENCY_BIN_1: spread = histogram[1];
+            `FP_REG_LATENCY_BIN_2: spread = histogram[2];
+            `FP_REG_LATENCY_BIN_3: spread = histogram[3];
+            `FP_REG_LATENCY_BIN_4: spread = histogram[4];
+            `FP_REG_LATENCY_BIN_5: spread = histogram[5];
+            `FP_REG_LATENCY_BIN_6: spread = histogram[6];
+            `FP_REG_LATENCY_BIN_7: spread = histogram[7];
+            `FP_REG_LATENCY_BIN_8: spread = histogram[8];
+            `FP_REG_LATENCY_BIN_9: spread = histogram[9];
+            `FP_REG_LATENCY_BIN_10: spread = histogram[10];
+            `FP_REG_LATENCY_BIN_11: spread = histogram[11];
+            `FP_REG_LATENCY_BIN_12: spread = histogram[12];
+            `FP_REG_LATENCY_BIN_13: spread = histogram[13];
+            `FP_REG_LATENCY_BIN_14: spread = histogram[14];
+            `FP_REG_LATENCY_BIN_15: spread = histogram[15];
+            default: in_spread = 1'b0;
+        endcase
+    end
+    always @* begin
+        counts_low = 32'd0;
+        in_counts_low = 1'b1;
+        case (ar_addr)
+            `FP_REG_COUNT_FRAMES_A: counts_low = counts[0];
+            `FP_REG_COUNT_FRAMES_B: counts_low = counts[1];
+            `FP_REG_COUNT_MATCHED_A: counts_low = counts[2];
+            `FP_REG_COUNT_MATCHED_B: counts_low = counts[3];
+            `FP_REG_COUNT_OTHER_A: counts_low = counts[4];
+            `FP_REG_COUNT_OTHER_B: counts_low = counts[5];
+            `FP_REG_COUNT_BAD_A: counts_low = counts[6];
+            `FP_REG_COUNT_BAD_B: counts_low = counts[7];
+            `FP_REG_COUNT_REFUSED_A: counts_low = counts[8];
+            `FP_REG_COUNT_REFUSED_B: counts_low = counts[9];
+            `FP_REG_COUNT_DUPLICATE_A: counts_low = counts[10];
+            `FP_REG_COUNT_DUPLICATE_B: counts_low = counts[11];
+            `FP_REG_COUNT_UNHELD_A: counts_low = counts[12];
+            `FP_REG_COUNT_UNHELD_B: counts_low = counts[13];
+            `FP_REG_COUNT_HOLD_FULL_A: counts_low = counts[14];
+            `FP_REG_COUNT_HOLD_FULL_B: counts_low = counts[15];
+            default: in_counts_low = 1'b0;
+        endcase
+    end
+    always @* begin
+        counts_mid = 32'd0;
+        in_counts_mid = 1'b1;
+        case (ar_addr)
+            `FP_REG_COUNT_MESSAGES: counts_mid = counts[16];
+            `FP_REG_COUNT_GAPS: counts_mid = counts[17];
+            `FP_REG_COUNT_QUEUED: counts_mid = counts[18];
+            `FP_REG_COUNT_LOST: counts_mid = counts[19];
+            `FP_REG_COUNT_UNTRACKED: counts_mid = counts[20];
+            `FP_REG_COUNT_UNKNOWN_TYPE: counts_mid = counts[21];
+            `FP_REG_COUNT_WRONG_LENGTH: counts_mid = counts[22];
+            `FP_REG_COUNT_BAD_FIELD: counts_mid = counts[23];
+            `FP_REG_COUNT_UNKNOWN_REF: counts_mid = counts[24];
+            `FP_REG_COUNT_CONTRADICTION: counts_mid = counts[25];
+            `FP_REG_COUNT_TABLE_FULL: counts_mid = counts[26];
+            `FP_REG_COUNT_CROSSED: counts_mid = counts[27];
+            `FP_REG_COUNT_SEARCHED: counts_mid = counts[28];
+            `FP_REG_COUNT_DROPPED: counts_mid = counts[29];
+            `FP_REG_COUNT_FAR: counts_mid = counts[30];
+            `FP_REG_COUNT_EVICTED: counts_mid = counts[31];
+            default: in_counts_mid = 1'b0;
+        endcase
+    end
+    always @* begin
+        counts_high = 32'd0;
+        in_counts_high = 1'b1;
+        case (ar_addr)
+            `FP_REG_COUNT_SIDE_LOST: counts_high = counts[32];
+            `FP_REG_COUNT_BROKEN: counts_high = counts[33];
+            `FP_REG_COUNT_RECORDS: counts_high = counts[34];
+            `FP_REG_COUNT_FIRES: counts_high = counts[35];
+            `FP_REG_COUNT_EXPIRES: counts_high = counts[36];
+            `FP_REG_COUNT_ORDERS: counts_high = counts[37];
+            `FP_REG_COUNT_REFUSALS: counts_high = counts[38];
+            `FP_REG_ORDERS_LIVE: counts_high = orders_live;
+            `FP_REG_ORDERS_PEAK: counts_high = orders_peak;
+            `FP_REG_STASH_LEVEL: counts_high = {24'd0, stash_level};
+            default: in_counts_high = 1'b0;
+        endcase
+    end
+    always @(posedge clk)
+        if (catch) begin
+            identity_value <= identity;
+            identity_known <= in_identity;
+            lines_value <= lines;
+            lines_known <= in_lines;
+            limits_value <= limits;
+            limits_known <= in_limits;
+            orders_value <= orders;
+            orders_known <= in_orders;
+            triggers_value <= triggers;
+            triggers_known <= in_triggers;
+            latencies_value <= latencies;
+            latencies_known <= in_latencies;
+            spread_value <= spread;
+            spread_known <= in_spread;
+            counts_low_value <= counts_low;
+            counts_low_known <= in_counts_low;
+            counts_mid_value <= counts_mid;
+            counts_mid_known <= in_counts_mid;
+            counts_high_value <= counts_high;
+            counts_high_known <= in_counts_high;
+        end
     always @(posedge clk) begin
+        slot_reasons <= reason_slot < SLOTS ? reasons[reason_slot[SLOTS_LOG2-1:0]] : 16'd0;
         if (rst) begin
             ar_held <= 1'b0;
+            ar_caught <= 1'b0;
             ar_done <= 1'b0;
             s_axil_rvalid <= 1'b0;
             load_refused <= 1'b0;
@@ -508,24 +625,28 @@ module csr_axil #(
         end else begin
             now <= now + 48'd1;
             ar_held <= ar_held ? !ar_done : s_axil_arvalid;
+            ar_caught <= ar_held && !ar_done;
             ar_done <= read;
             if (read)
                 s_axil_rvalid <= 1'b1;
             else if (s_axil_rready)
                 s_axil_rvalid <= 1'b0;
-            load_refused <= status[8] || (load_refused && !(read && ar_addr == `FP_REG_STATUS));
+            load_refused <= status[8] || (load_refused && !(catch && ar_addr == `FP_REG_STATUS));
         end
         if (!ar_held)
             ar_addr <= s_axil_araddr;
-        if (read) begin
-            s_axil_rdata <= value;
-            s_axil_rresp <= known ? OKAY : SLVERR;
+        if (catch)
             case (ar_addr)
                 `FP_REG_CYCLE_LO: high <= {16'd0, now[47:32]};
                 `FP_REG_EXPECTED_SEQ_LO: high <= expected_seq[63:32];
                 `FP_REG_LATENCY_SUM_LO: high <= latency_sum[63:32];
                 default: high <= high;
             endcase
+        if (read) begin
+            s_axil_rdata <= identity_value | lines_value | limits_value | orders_value | triggers_value
+                | latencies_value | spread_value | counts_low_value | counts_mid_value | counts_high_value;
+            s_axil_rresp <= identity_known || lines_known || limits_known || orders_known || triggers_known
+                || latencies_known || spread_known || counts_low_known || counts_mid_known || counts_high_known ? OKAY : SLVERR;
         end
     end
 
@@ -556,6 +677,9 @@ module csr_axil #(
         assert(f_w == {1'b0, w_held} + {1'b0, s_axil_bvalid});
         assert(f_ar == {1'b0, ar_held && !ar_done} + {1'b0, s_axil_rvalid});
         assert(!ar_done || ar_held);
+        assert(!ar_caught || ar_held);
+        assert(!ar_done || ar_caught);
+        assert(!aw_known || aw_held);
         cover(s_axil_bvalid && s_axil_bready && s_axil_bresp == SLVERR);
         cover(s_axil_rvalid && s_axil_rready && s_axil_rresp == OKAY);
         cover(do_trigger_write);

@@ -1,10 +1,11 @@
 // Triggers: each of 2^SLOTS_LOG2 slots waits for the best bid or ask of one symbol to reach a price, and fires once.
-// Latency: ev_valid to fire_valid 1 cycle when the gate is free. Throughput: one record per cycle; slots met by one record
-// fire one after the other, the lowest first, each with the quote of its record.
-// Overflow: none; a met slot keeps its quote until the gate takes it.
-// A slot is armed by a command and leaves that state exactly once: fired, expired or disarmed. A disarm in the very cycle
-// in which the condition is met wins. Only a record that changed the best bid or ask counts, as in the
-// software: a trigger whose condition already holds waits for the next change.
+// Latency: ev_valid to fire_valid 2 cycles when nothing is before it; look_slot shows the slot one cycle earlier, so that its
+// order is read meanwhile. A command acts one cycle after it came. Throughput: one record per cycle; slots met by one record
+// fire one after the other, the lowest first, those of an earlier record before those of a later one, each with its quote.
+// Overflow: none; a met slot waits with its quote until the gate takes it, and cannot be armed again before that.
+// A slot leaves the armed state exactly once: fired, expired or disarmed. A disarm that acts in the very cycle of the record
+// that meets the condition wins. Only a record that changed the best bid or ask counts, as in the software: a trigger whose
+// condition already holds waits for the next change.
 `default_nettype none
 module strat_trigger #(
     parameter SLOTS_LOG2 = 4
@@ -13,7 +14,7 @@ module strat_trigger #(
     input  wire        rst,
     input  wire [47:0] now,             // free-running cycle counter
     input  wire        cmd_valid,
-    input  wire        cmd_arm,         // 1: arm with the fields below, only a slot that is not armed; 0: disarm
+    input  wire        cmd_arm,         // 1: arm with the fields below, only a slot that is free; 0: disarm
     input  wire [SLOTS_LOG2-1:0] cmd_slot,
     input  wire [9:0]  cmd_symidx,
     input  wire [2:0]  cmd_condition,   // 1 bid at or above, 2 bid at or below, 3 ask at or above, 4 ask at or below
@@ -28,6 +29,8 @@ module strat_trigger #(
     input  wire [31:0] ev_bid,
     input  wire [31:0] ev_ask,
     input  wire [31:0] ev_rx_cycle,
+    output wire [SLOTS_LOG2-1:0] look_slot, // fires next, if anything does, in a cycle without fire_valid
+    output wire        look_direct,     // its record was on ev_* in the cycle before, and nothing was offered then
     output reg         fire_valid,      // stays until taken
     input  wire        fire_ready,
     output reg  [SLOTS_LOG2-1:0] fire_slot,
@@ -47,21 +50,114 @@ module strat_trigger #(
     localparam SLOTS = 1 << SLOTS_LOG2;
     localparam QUOTE_W = 10 + 32 + 32 + 1 + 1 + 32;
 
-    wire [QUOTE_W-1:0] quote;
+    // Commands, a cycle later: "at or below" becomes "not at or above one more".
+    reg                  c_arm;
+    reg                  c_disarm;
+    reg [SLOTS_LOG2-1:0] c_slot;
+    reg [9:0]            c_symidx;
+    reg                  c_on_ask;
+    reg                  c_above;
+    reg [32:0]           c_threshold;
+    reg                  c_expires;
+    reg [47:0]           c_expire;
+    reg [47:0]           next; // cycle after this one
+    wire                 c_late;
+    always @(posedge clk) begin
+        c_arm <= cmd_valid && cmd_arm && cmd_condition != 3'd0 && cmd_condition <= 3'd4 && cmd_price != 32'd0 && !rst;
+        c_disarm <= cmd_valid && !cmd_arm && !rst;
+        c_slot <= cmd_slot;
+        c_symidx <= cmd_symidx;
+        c_on_ask <= cmd_condition >= 3'd3;
+        c_above <= cmd_condition[0];
+        c_threshold <= {1'b0, cmd_price} + {32'd0, !cmd_condition[0]};
+        c_expires <= cmd_expire != 48'd0;
+        c_expire <= cmd_expire;
+        next <= now + 48'd2;
+    end
+    assign c_late = c_expires && next >= c_expire;
+
+    // The record of the cycle before and the slots that it met.
     wire [SLOTS-1:0]   met;
+    reg  [SLOTS-1:0]   m_mask;
+    reg  [QUOTE_W-1:0] m_quote;
+    reg                m_first; // nothing was offered in its cycle
+    wire               m_any;
+    wire               m_many;
+    wire [SLOTS-1:0]   m_rest;
     wire [SLOTS-1:0]   runs_out;
-    wire [SLOTS-1:0]   waits;      // met, not yet given to the gate
-    wire [SLOTS-1:0]   candidates;
-    wire [SLOTS-1:0]   chosen;
-    wire [QUOTE_W-1:0] slot_quote [0:SLOTS-1];
-    wire [QUOTE_W-1:0] quote_or [0:SLOTS-1];
-    wire [SLOTS_LOG2-1:0] first;
-    wire               none;
-    wire               free;
-    assign quote = {ev_symidx, ev_bid, ev_ask, ev_stale, ev_halted, ev_rx_cycle};
-    assign candidates = waits | met;
-    assign free = !fire_valid || fire_ready;
-    prio64 #(.LOG2(SLOTS_LOG2)) pick (.bits(candidates), .index(first), .none(none));
+    wire               counts;
+    wire               bid_some;
+    wire               ask_some;
+    assign counts = ev_valid && ev_row && ev_changed;
+    assign bid_some = ev_bid != 32'd0;
+    assign ask_some = ev_ask != 32'd0;
+    always @(posedge clk) begin
+        m_mask <= rst ? {SLOTS{1'b0}} : met;
+        m_quote <= {ev_symidx, ev_bid, ev_ask, ev_stale, ev_halted, ev_rx_cycle};
+        m_first <= !fire_valid;
+    end
+
+    // What could not be offered at once: the head, and behind it a queue with a place for each slot.
+    reg                  h_any;
+    reg  [SLOTS-1:0]     h_mask;
+    reg  [QUOTE_W-1:0]   h_quote;
+    wire                 h_many;
+    wire [SLOTS-1:0]     h_rest;
+    reg  [QUOTE_W-1:0]   queue_quote [0:SLOTS-1];
+    reg  [SLOTS-1:0]     queue_mask [0:SLOTS-1];
+    reg  [SLOTS_LOG2:0]  put;
+    reg  [SLOTS_LOG2:0]  get;
+    wire [SLOTS_LOG2:0]  put_next;
+    wire [SLOTS_LOG2:0]  get_next;
+    reg                  q_any;
+    wire                 direct;
+    wire                 push;
+    wire                 pop;
+    wire                 free;
+    wire                 picks;
+    wire                 none;
+    wire [SLOTS-1:0]     pick_mask;
+    assign direct = !h_any && !q_any;
+    assign push = m_any && !direct;
+    assign pop = !h_any && q_any;
+    assign free = !fire_valid;
+    assign look_direct = free && direct && m_first;
+    assign picks = free && (h_any || direct) && !none;
+    assign pick_mask = h_any ? h_mask : m_mask;
+    assign put_next = put + {{SLOTS_LOG2{1'b0}}, push};
+    assign get_next = get + {{SLOTS_LOG2{1'b0}}, pop};
+    assign m_any = |m_mask;
+    assign m_many = |m_rest;
+    assign h_many = |h_rest;
+    prio64 #(.LOG2(SLOTS_LOG2)) pick (.bits(pick_mask), .index(look_slot), .none(none));
+    always @(posedge clk) begin
+        if (rst) begin
+            h_any <= 1'b0;
+            put <= {(SLOTS_LOG2+1){1'b0}};
+            get <= {(SLOTS_LOG2+1){1'b0}};
+            q_any <= 1'b0;
+        end else begin
+            if (direct)
+                h_any <= free ? m_many : m_any;
+            else
+                h_any <= h_any ? !free || h_many : 1'b1;
+            put <= put_next;
+            get <= get_next;
+            q_any <= put_next != get_next;
+        end
+        if (direct) begin
+            h_mask <= free ? m_rest : m_mask;
+            h_quote <= m_quote;
+        end else if (pop) begin
+            h_mask <= queue_mask[get[SLOTS_LOG2-1:0]];
+            h_quote <= queue_quote[get[SLOTS_LOG2-1:0]];
+        end else if (free)
+            h_mask <= h_rest;
+        if (push) begin
+            queue_mask[put[SLOTS_LOG2-1:0]] <= m_mask;
+            queue_quote[put[SLOTS_LOG2-1:0]] <= m_quote;
+        end
+    end
 
 `ifdef FORMAL
     reg f_started;
@@ -73,51 +169,53 @@ module strat_trigger #(
     reg [9:0]  f_symidx;
     reg [31:0] f_price;
     reg [2:0]  f_condition;
+    wire [SLOTS-1:0] f_busy;
 `endif
     genvar s;
     generate
         for (s = 0; s < SLOTS; s = s + 1) begin : slots
             reg               is_armed;
-            reg               is_waiting;
+            reg               is_busy;   // met, and the gate has not taken it yet
             reg               is_fired;
             reg               is_expired;
             reg               is_disarmed;
-            reg               late;      // the next cycle is at or past the expiry
+            reg               late;      // this cycle is at or past the expiry
             reg [9:0]         symidx;
             reg               on_ask;
             reg               above;
-            reg [31:0]        price;
+            reg [32:0]        threshold;
+            reg               expires;
             reg [47:0]        expire;
-            reg [QUOTE_W-1:0] held;
+            wire              waits;     // is_armed falls a cycle after its slot was met
             wire              mine;
             wire              arm;
             wire              disarm;
             wire [31:0]       best;
-            wire [47:0]       next;
-            assign mine = cmd_valid && cmd_slot == s;
-            assign arm = mine && cmd_arm && !is_armed && !is_waiting && cmd_condition != 3'd0 && cmd_condition <= 3'd4 && cmd_price != 32'd0;
-            assign disarm = mine && !cmd_arm;
+            wire              reaches;
+            assign mine = c_slot == s;
+            assign waits = is_armed && !m_mask[s];
+            assign arm = c_arm && mine && !is_armed && !is_busy;
+            assign disarm = c_disarm && mine;
             assign best = on_ask ? ev_ask : ev_bid;
-            assign next = now + 48'd1;
-            assign met[s] = is_armed && !late && !disarm && ev_valid && ev_row && ev_changed && ev_symidx == symidx
-                && best != 32'd0 && (above ? best >= price : best <= price);
-            assign runs_out[s] = is_armed && late;
-            assign waits[s] = is_waiting;
-            assign chosen[s] = free && !none && first == s;
-            assign slot_quote[s] = is_waiting ? held : quote;
-            if (s == 0) begin : lowest
-                assign quote_or[s] = first == s ? slot_quote[s] : {QUOTE_W{1'b0}};
-            end else begin : higher
-                assign quote_or[s] = quote_or[s - 1] | (first == s ? slot_quote[s] : {QUOTE_W{1'b0}});
-            end
-            assign armed[s] = is_armed;
-            assign fired[s] = is_fired;
+            assign reaches = {1'b0, best} >= threshold;
+            assign met[s] = waits && !late && !disarm && counts && ev_symidx == symidx && (on_ask ? ask_some : bid_some)
+                && reaches == above;
+            assign runs_out[s] = waits && late;
+            assign armed[s] = waits;
+            assign fired[s] = is_fired || m_mask[s];
             assign expired[s] = is_expired;
             assign disarmed[s] = is_disarmed;
+            if (s == 0) begin : lowest
+                assign m_rest[s] = 1'b0;
+                assign h_rest[s] = 1'b0;
+            end else begin : higher
+                assign m_rest[s] = m_mask[s] && |m_mask[s-1:0];
+                assign h_rest[s] = h_mask[s] && |h_mask[s-1:0];
+            end
             always @(posedge clk) begin
                 if (rst) begin
                     is_armed <= 1'b0;
-                    is_waiting <= 1'b0;
+                    is_busy <= 1'b0;
                     is_fired <= 1'b0;
                     is_expired <= 1'b0;
                     is_disarmed <= 1'b0;
@@ -125,40 +223,59 @@ module strat_trigger #(
                 end else begin
                     if (arm)
                         is_armed <= 1'b1;
-                    else if (met[s] || runs_out[s] || disarm)
+                    else if (m_mask[s] || late || disarm)
                         is_armed <= 1'b0;
-                    is_waiting <= candidates[s] && !chosen[s];
+                    if (m_mask[s])
+                        is_busy <= 1'b1;
+                    else if (fire_valid && fire_ready && fire_slot == s)
+                        is_busy <= 1'b0;
                     if (arm) begin
                         is_fired <= 1'b0;
                         is_expired <= 1'b0;
                         is_disarmed <= 1'b0;
                     end else begin
-                        if (met[s])
+                        if (m_mask[s])
                             is_fired <= 1'b1;
                         if (runs_out[s])
                             is_expired <= 1'b1;
-                        if (disarm && is_armed && !late)
+                        if (disarm && waits && !late)
                             is_disarmed <= 1'b1;
                     end
-                    late <= arm ? cmd_expire != 48'd0 && next >= cmd_expire : is_armed && expire != 48'd0 && next >= expire;
+                    late <= arm ? c_late : waits && expires && next >= expire;
                 end
                 if (arm) begin
-                    symidx <= cmd_symidx;
-                    on_ask <= cmd_condition >= 3'd3;
-                    above <= cmd_condition[0];
-                    price <= cmd_price;
-                    expire <= cmd_expire;
+                    symidx <= c_symidx;
+                    on_ask <= c_on_ask;
+                    above <= c_above;
+                    threshold <= c_threshold;
+                    expires <= c_expires;
+                    expire <= c_expire;
                 end
-                if (met[s])
-                    held <= quote;
             end
 `ifdef FORMAL
             // What makes the induction close: the slot holds what the observer saw it armed with.
-            always @(posedge clk) if (f_started && !rst && f_slot == s && is_armed) begin
-                assert(symidx == f_symidx && price == f_price && expire == f_expire);
-                assert(f_condition != 0 && f_condition <= 4 && price != 0);
+            always @(posedge clk) if (f_started && !rst && f_slot == s && waits) begin
+                assert(symidx == f_symidx && threshold == {1'b0, f_price} + {32'd0, !f_condition[0]});
+                assert(expire == f_expire && expires == (f_expire != 0));
+                assert(f_condition != 0 && f_condition <= 4 && f_price != 0);
                 assert(on_ask == (f_condition >= 3) && above == f_condition[0]);
                 assert(late == (expire != 0 && now >= expire));
+            end
+            // A met slot is in exactly one place until the gate has taken it.
+            wire [SLOTS_LOG2+2:0] places [0:SLOTS];
+            genvar q;
+            assign places[0] = {{(SLOTS_LOG2+2){1'b0}}, h_any && h_mask[s]} + {{(SLOTS_LOG2+2){1'b0}}, m_mask[s]}
+                + {{(SLOTS_LOG2+2){1'b0}}, fire_valid && fire_slot == s};
+            for (q = 0; q < SLOTS; q = q + 1) begin : f_places
+                wire [SLOTS_LOG2-1:0] after;
+                assign after = q - get[SLOTS_LOG2-1:0];
+                assign places[q + 1] = places[q] + {{(SLOTS_LOG2+2){1'b0}}, {1'b0, after} < put - get && queue_mask[q][s]};
+            end
+            assign f_busy[s] = is_busy || m_mask[s];
+            always @(posedge clk) if (f_started && !rst) begin
+                assert(places[SLOTS] == f_busy[s]);
+                assert(!(is_busy && is_armed));
+                assert(!(m_mask[s] && !is_armed));
             end
 `endif
         end
@@ -167,31 +284,48 @@ module strat_trigger #(
     always @(posedge clk) begin
         if (rst)
             fire_valid <= 1'b0;
-        else if (free)
-            fire_valid <= !none;
+        else
+            fire_valid <= fire_valid ? !fire_ready : picks;
         if (free) begin
-            fire_slot <= first;
-            {fire_symidx, fire_bid, fire_ask, fire_stale, fire_halted, fire_rx_cycle} <= quote_or[SLOTS - 1];
+            fire_slot <= look_slot;
+            {fire_symidx, fire_bid, fire_ask, fire_stale, fire_halted, fire_rx_cycle} <= h_any ? h_quote : m_quote;
         end
-        stat_fired <= free && !none && !rst;
+        stat_fired <= picks && !rst;
         stat_expired <= |runs_out && !rst;
     end
 
 `ifdef FORMAL
     // For any one slot: fired at most once for each time it was armed, never after a disarm or its expiry.
-    reg        f_owed;      // met, and the gate has not seen it yet
-    wire       f_armed;
-    wire       f_out;
+    reg         r_valid;    // the command as it came, one cycle later
+    reg         r_arm;
+    reg  [SLOTS_LOG2-1:0] r_slot;
+    reg  [9:0]  r_symidx;
+    reg  [2:0]  r_condition;
+    reg  [31:0] r_price;
+    reg  [47:0] r_expire;
+    wire        f_armed;
+    wire        f_disarmed;
+    wire        f_out;
     wire [31:0] f_best;
-    wire       f_hit;
-    assign f_armed = cmd_valid && cmd_arm && cmd_slot == f_slot && !armed[f_slot] && !waits[f_slot]
-        && cmd_condition != 0 && cmd_condition <= 4 && cmd_price != 0;
+    wire        f_hit;
+    always @(posedge clk) begin
+        r_valid <= cmd_valid && !rst;
+        r_arm <= cmd_arm;
+        r_slot <= cmd_slot;
+        r_symidx <= cmd_symidx;
+        r_condition <= cmd_condition;
+        r_price <= cmd_price;
+        r_expire <= cmd_expire;
+    end
+    reg         f_owed;     // met, and the gate has not taken it
+    assign f_armed = r_valid && r_arm && r_slot == f_slot && !armed[f_slot] && !f_owed && r_condition != 0 && r_condition <= 4
+        && r_price != 0;
+    assign f_disarmed = r_valid && !r_arm && r_slot == f_slot;
     assign f_out = fire_valid && fire_ready && fire_slot == f_slot;
     assign f_best = f_condition >= 3 ? ev_ask : ev_bid;
-    assign f_hit = f_may && !(f_expire != 0 && now >= f_expire) && !(cmd_valid && !cmd_arm && cmd_slot == f_slot)
-        && ev_valid && ev_row && ev_changed && ev_symidx == f_symidx && f_best != 0
-        && (f_condition[0] ? f_best >= f_price : f_best <= f_price);
-    reg [1:0] f_fires;      // at the gate since it was armed, not counting the present offer
+    assign f_hit = f_may && !(f_expire != 0 && now >= f_expire) && !f_disarmed && ev_valid && ev_row && ev_changed
+        && ev_symidx == f_symidx && f_best != 0 && (f_condition[0] ? f_best >= f_price : f_best <= f_price);
+    reg [1:0]   f_fires;    // taken by the gate since it was armed
     always @(posedge clk) begin
         if (rst) begin
             f_may <= 1'b0;
@@ -200,13 +334,13 @@ module strat_trigger #(
         end else begin
             if (f_armed) begin
                 f_may <= 1'b1;
-                f_expire <= cmd_expire;
-                f_symidx <= cmd_symidx;
-                f_price <= cmd_price;
-                f_condition <= cmd_condition;
+                f_expire <= r_expire;
+                f_symidx <= r_symidx;
+                f_price <= r_price;
+                f_condition <= r_condition;
                 f_fires <= 2'd0;
             end else begin
-                if (f_hit || (cmd_valid && !cmd_arm && cmd_slot == f_slot) || (f_may && f_expire != 0 && now >= f_expire))
+                if (f_hit || f_disarmed || (f_may && f_expire != 0 && now >= f_expire))
                     f_may <= 1'b0;
                 if (f_out && f_fires != 2'd3)
                     f_fires <= f_fires + 2'd1;
@@ -221,26 +355,42 @@ module strat_trigger #(
     always @(posedge clk) begin
         if (!f_started) assume(rst);
         if (f_started) assume(now == $past(now) + 48'd1);
-        assume(!now[47]); // it does not wrap in the card's life
+        assume(now < 48'h800000000000); // it does not wrap in the card's life
     end
 `endif
-    // Two offers of one slot never overlap: the host arms a slot again after it has seen it taken.
-    wire f_offered;
-    assign f_offered = fire_valid && fire_slot == f_slot;
+    wire [SLOTS_LOG2:0] f_level;
+    assign f_level = put - get;
+    genvar q;
+    generate
+        for (q = 0; q < SLOTS; q = q + 1) begin : f_entries
+            wire [SLOTS_LOG2-1:0] after;
+            assign after = q - get[SLOTS_LOG2-1:0];
+            always @(posedge clk) if (f_started && !rst && {1'b0, after} < f_level) assert(queue_mask[q] != 0);
+        end
+    endgenerate
     always @(posedge clk) if (f_started && !rst) begin
-        assume(!(f_armed && f_offered));
+        assert(next == now + 48'd1);
+        assert(c_arm == (r_valid && r_arm && r_condition != 0 && r_condition <= 4 && r_price != 0));
+        assert(c_disarm == (r_valid && !r_arm));
+        if (r_valid) begin
+            assert(c_slot == r_slot && c_symidx == r_symidx && c_expire == r_expire && c_expires == (r_expire != 0));
+            assert(c_on_ask == (r_condition >= 3) && c_above == r_condition[0]);
+            assert(c_threshold == {1'b0, r_price} + {32'd0, !r_condition[0]});
+        end
+        assert(f_level <= SLOTS && q_any == (f_level != 0));
+        if (h_any) assert(h_mask != 0);
         assert(f_may == armed[f_slot]);
-        assert(f_owed == (waits[f_slot] || f_offered));
-        assert(!(waits[f_slot] && f_offered));
+        assert(f_owed == f_busy[f_slot]);
         if (f_out) begin
             assert(f_owed);
             assert(f_fires == 2'd0);
         end
         if (armed[f_slot]) assert(f_fires == 2'd0 && !f_owed);
         if (f_owed) assert(f_fires == 2'd0);
-        if (f_started && $past(fire_valid && !fire_ready && !rst) && !$past(rst)) assert(fire_valid && $stable(fire_slot) && $stable(fire_bid));
+        if ($past(fire_valid && !fire_ready && !rst) && !$past(rst)) assert(fire_valid && $stable(fire_slot) && $stable(fire_bid));
         cover(f_out);
-        cover(f_out && fire_slot == 1 && waits != 0);
+        cover(f_out && fire_slot == 1 && h_any);
+        cover(f_out && q_any && f_level == 2);
         cover(expired[f_slot]);
         cover(disarmed[f_slot]);
     end

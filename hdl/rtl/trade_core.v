@@ -1,6 +1,6 @@
 // From a record of the book to an order on the wire: strat_trigger -> risk_gate -> ouch_enc.
-// Latency: ev_valid to the first beat on m_axis 5 cycles (trigger 1, gate 3, encoder 1) when the path is idle.
-// Throughput: one order per 5 cycles and the beats of its message. Overflow: none; met triggers wait with their quote.
+// Latency: ev_valid to the first beat on m_axis 5 cycles (trigger 2, gate 2, encoder 1) when the path is idle.
+// Throughput: an order's beats and 5 cycles; a refused one 4 cycles. Overflow: none; met triggers wait with their quote.
 `default_nettype none
 module trade_core #(
     parameter SYM_LOG2 = 8,
@@ -70,6 +70,8 @@ module trade_core #(
     output wire        stat_fired,
     output wire        stat_expired
 );
+    wire [SLOTS_LOG2-1:0] look_slot;
+    wire        look_direct;
     wire        fire_valid;
     wire        fire_ready;
     wire [SLOTS_LOG2-1:0] fire_slot;
@@ -86,12 +88,15 @@ module trade_core #(
     wire        order_sell;
     wire [31:0] order_quantity;
     wire [63:0] order_price;
+    wire [63:0] order_notional;
+    wire [45:0] order_scaled;
 
     strat_trigger #(.SLOTS_LOG2(SLOTS_LOG2)) trigger (
         .clk(clk), .rst(rst), .now(now), .cmd_valid(cmd_valid), .cmd_arm(cmd_arm), .cmd_slot(cmd_slot), .cmd_symidx(cmd_symidx),
         .cmd_condition(cmd_condition), .cmd_price(cmd_price), .cmd_expire(cmd_expire),
         .ev_valid(ev_valid), .ev_row(ev_row), .ev_changed(ev_changed), .ev_stale(ev_stale), .ev_halted(ev_halted),
         .ev_symidx(ev_symidx), .ev_bid(ev_bid), .ev_ask(ev_ask), .ev_rx_cycle(ev_rx_cycle),
+        .look_slot(look_slot), .look_direct(look_direct),
         .fire_valid(fire_valid), .fire_ready(fire_ready), .fire_slot(fire_slot), .fire_symidx(fire_symidx),
         .fire_bid(fire_bid), .fire_ask(fire_ask), .fire_stale(fire_stale), .fire_halted(fire_halted), .fire_rx_cycle(fire_rx_cycle),
         .armed(armed), .fired(fired), .expired(expired), .disarmed(disarmed), .stat_fired(stat_fired), .stat_expired(stat_expired)
@@ -102,18 +107,20 @@ module trade_core #(
         .cfg_dup_window(cfg_dup_window), .limit_write(limit_write), .limit_symidx(limit_symidx), .limit_enable(limit_enable),
         .limit_quantity(limit_quantity), .limit_notional(limit_notional), .limit_collar(limit_collar),
         .limit_buy_room(limit_buy_room), .limit_sell_room(limit_sell_room),
+        .look_symidx(ev_symidx[SYM_LOG2-1:0]), .look_bid(ev_bid), .look_ask(ev_ask), .look_direct(look_direct),
         .fire_valid(fire_valid), .fire_ready(fire_ready), .fire_slot(fire_slot), .fire_symidx(fire_symidx),
         .fire_bid(fire_bid), .fire_ask(fire_ask), .fire_stale(fire_stale), .fire_halted(fire_halted), .send_ready(idle),
         .order_valid(order_valid), .order_sell(order_sell), .order_quantity(order_quantity), .order_price(order_price),
+        .order_notional(order_notional), .order_scaled(order_scaled),
         .busy(busy), .held_slot(held_slot),
         .pass_valid(pass_valid), .reject_valid(reject_valid), .out_slot(out_slot), .out_reasons(out_reasons)
     );
     ouch_enc #(.SLOTS_LOG2(SLOTS_LOG2)) encoder (
         .clk(clk), .rst(rst), .load_valid(load_valid), .load_slot(load_slot), .load_word(load_word), .load_data(load_data),
         .seal_valid(seal_valid), .seal_slot(seal_slot), .seal_length(seal_length), .urn_valid(urn_valid), .urn(urn),
-        .next_urn(next_urn), .load_refused(load_refused), .look_slot(fire_slot), .order_valid(order_valid),
+        .next_urn(next_urn), .load_refused(load_refused), .look_slot(look_slot), .offer_valid(fire_valid), .offer_slot(fire_slot), .order_valid(order_valid),
         .order_sell(order_sell), .order_quantity(order_quantity), .order_price(order_price),
-        .gate_busy(busy), .send(pass_valid), .send_slot(held_slot), .idle(idle),
+        .order_notional(order_notional), .order_scaled(order_scaled), .gate_busy(busy), .send(pass_valid), .send_slot(held_slot), .idle(idle),
         .m_axis_tdata(m_axis_tdata), .m_axis_tkeep(m_axis_tkeep), .m_axis_tvalid(m_axis_tvalid), .m_axis_tready(m_axis_tready),
         .m_axis_tlast(m_axis_tlast)
     );

@@ -35,7 +35,7 @@ class Bench:
         self.taking = 1.0
 
     async def start(self) -> None:
-        for name in ("load_valid", "seal_valid", "urn_valid", "look_slot", "gate_busy", "send", "send_slot"):
+        for name in ("load_valid", "seal_valid", "urn_valid", "look_slot", "offer_valid", "offer_slot", "gate_busy", "send", "send_slot"):
             getattr(self.dut, name).value = 0
         self.dut.m_axis_tready.value = 1
         await self.cycles.start()
@@ -81,9 +81,20 @@ class Bench:
             dut.seal_valid.value, dut.seal_slot.value, dut.seal_length.value = 1, slot, len(message)
             await RisingEdge(dut.clk)
             dut.seal_valid.value = 0
+            for _ in range(6):
+                await RisingEdge(dut.clk)
+
+    async def look_at(self, slot: int) -> bool:
+        """The slot as it is offered to the gate; true when its order is one to send."""
+        dut = self.dut
+        dut.look_slot.value = slot
+        await RisingEdge(dut.clk)
+        dut.offer_valid.value, dut.offer_slot.value, dut.look_slot.value = 1, slot, slot ^ 1
+        await FallingEdge(dut.clk)
+        return bool(dut.order_valid.value == 1)
 
     async def send(self, slot: int) -> None:
-        """As the gate does: busy for three cycles, then the pulse."""
+        """As the gate does: busy for two cycles, then the pulse."""
         dut = self.dut
         while True:
             await FallingEdge(dut.clk)
@@ -91,7 +102,7 @@ class Bench:
                 break
         await RisingEdge(dut.clk)
         dut.gate_busy.value, dut.send_slot.value = 1, slot
-        for _ in range(3):
+        for _ in range(2):
             await RisingEdge(dut.clk)
         dut.gate_busy.value, dut.send.value = 0, 1
         await RisingEdge(dut.clk)
@@ -125,10 +136,11 @@ async def packets(dut: Any) -> None:
             await bench.load(slot, held[slot][0])
             slot = bench.rng.choice(list(held))
             message, fields = held[slot]
-            dut.look_slot.value = slot
-            await FallingEdge(dut.clk)
-            assert dut.order_valid.value == 1
+            assert await bench.look_at(slot)
             assert (int(dut.order_sell.value), int(dut.order_quantity.value), int(dut.order_price.value)) == fields
+            _, quantity, price = fields
+            assert int(dut.order_notional.value) == quantity * price and int(dut.order_scaled.value) == price * 10000
+            dut.offer_valid.value = 0
             await bench.send(slot)
             body = message[:1] + struct.pack(">I", urn & 0xFFFFFFFF) + message[5:]
             wanted.append(struct.pack(">Hc", len(body) + 1, b"U") + body)
@@ -162,9 +174,10 @@ async def refusals(dut: Any) -> None:
     good, _ = enter_order(bench.rng)
 
     async def valid(slot: int) -> bool:
-        dut.look_slot.value = slot
-        await FallingEdge(dut.clk)
-        return bool(dut.order_valid.value == 1)
+        found = await bench.look_at(slot)
+        dut.offer_valid.value = 0
+        await RisingEdge(dut.clk)
+        return found
 
     assert not await valid(0)
     await bench.load(0, good, seal=False)

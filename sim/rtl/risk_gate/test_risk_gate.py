@@ -92,7 +92,7 @@ class Bench:
         self.gate = Gate(known, remembered)
         for name in (
             "cfg_kill", "cfg_trade", "cfg_session", "cfg_all_stale", "cfg_rate_period", "cfg_rate_burst", "cfg_dup_window",
-            "limit_write", "fire_valid", "send_ready",
+            "limit_write", "fire_valid", "send_ready", "look_direct", "look_symidx", "look_bid", "look_ask", "fire_slot",
         ):  # fmt: skip
             getattr(dut, name).value = 0
         await self.cycles.start()
@@ -129,26 +129,40 @@ class Bench:
         dut.limit_buy_room.value, dut.limit_sell_room.value = limits.room
         await self.step()
         dut.limit_write.value = 0
+        await self.step(2)  # until it is read
 
     async def order(
         self, symidx: int, bid: int, ask: int, stale: int, halted: int, order: tuple[int, int, int, int]
     ) -> int:
-        """Send one order in; returns the reasons, after comparing them with the reference's."""
+        """Send one order in, at once or after a wait; returns the reasons, after comparing them with the reference's."""
         dut = self.dut
         slot = self.rng.randrange(16)
+        direct = self.rng.random() < 0.5
+        if direct:
+            dut.look_symidx.value, dut.look_bid.value, dut.look_ask.value = symidx % self.gate.known, bid, ask
+            await self.step()
+            dut.look_symidx.value, dut.look_bid.value, dut.look_ask.value = 0, self.rng.getrandbits(32), 7
+            dut.look_direct.value = 1
+            await self.step()
+            dut.look_direct.value = 0
         dut.fire_valid.value, dut.fire_slot.value, dut.fire_symidx.value = 1, slot, symidx
         dut.fire_bid.value, dut.fire_ask.value, dut.fire_stale.value, dut.fire_halted.value = bid, ask, stale, halted
         dut.order_valid.value, dut.order_sell.value, dut.order_quantity.value, dut.order_price.value = order
-        await FallingEdge(dut.clk)
-        assert dut.fire_ready.value == 1
+        dut.order_notional.value, dut.order_scaled.value = notional_and_scaled(order)
+        for wait in range(3):
+            await FallingEdge(dut.clk)
+            assert dut.fire_ready.value == int(direct or wait == 2), f"direct {direct}, cycle {wait} of the offer"
+            if dut.fire_ready.value == 1:
+                break
+            await self.step()
+        want = self.gate.judge(self.now, symidx, bid, ask, stale, halted, order)
         await self.step()  # taken
         dut.fire_valid.value = 0
         dut.order_quantity.value, dut.fire_bid.value, dut.fire_slot.value = self.rng.getrandbits(32), 1, slot ^ 1
+        dut.order_scaled.value = self.rng.getrandbits(40)
         await FallingEdge(dut.clk)
         assert dut.fire_ready.value == 0 and dut.busy.value == 1
-        want = self.gate.judge(self.now, symidx, bid, ask, stale, halted, order)
         await self.step()
-        await self.step(spent=want == 0)
         await FallingEdge(dut.clk)
         assert (int(dut.pass_valid.value), int(dut.reject_valid.value)) == (int(want == 0), int(want != 0)), (
             f"reasons {want:#x}"
@@ -156,12 +170,19 @@ class Bench:
         have = int(dut.out_reasons.value)
         assert have == want, f"reasons {have:#x}, expected {want:#x} for {order} at {bid}/{ask} of {symidx}"
         assert dut.out_slot.value == slot
+        await self.step(spent=want == 0)
         if not want:
             sell, quantity, price = order[1:]
             self.gate.limits[symidx].room[sell] -= quantity
             self.gate.passed.append(((symidx, sell, quantity, price), self.now - 1))
-        await self.step(2)
+        await self.step(4)
         return want
+
+
+def notional_and_scaled(order: tuple[int, int, int, int]) -> tuple[int, int]:
+    """What the encoder has multiplied: quantity x price and price x 10,000, of the price's low 32 bits."""
+    _, _, quantity, price = order
+    return quantity * (price & 0xFFFFFFFF), (price & 0xFFFFFFFF) * 10000
 
 
 def wide_open() -> Limits:
@@ -253,19 +274,61 @@ async def kill_at_the_last_moment(dut: Any) -> None:
     await bench.configure(period=1, burst=5)
     await bench.step(20)
     await bench.limit(1, wide_open())
-    for delay in (1, 2):
+    for delay in (0, 1):
         dut.fire_valid.value, dut.fire_symidx.value, dut.fire_bid.value, dut.fire_ask.value = 1, 1, 99, 100
         dut.fire_stale.value, dut.fire_halted.value, dut.fire_slot.value = 0, 0, 0
-        dut.order_valid.value, dut.order_sell.value, dut.order_quantity.value, dut.order_price.value = 1, 0, 10, 100
+        order = (1, 0, 10, 100)
+        dut.order_valid.value, dut.order_sell.value, dut.order_quantity.value, dut.order_price.value = order
+        dut.order_notional.value, dut.order_scaled.value = notional_and_scaled(order)
+        await bench.step(2)
+        if not delay:
+            dut.cfg_kill.value = 1
         await bench.step()
-        dut.fire_valid.value = 0
-        await bench.step(delay - 1)
-        dut.cfg_kill.value = 1
-        await bench.step(3 - delay)
+        dut.fire_valid.value, dut.cfg_kill.value = 0, 1
+        await bench.step()
         await FallingEdge(dut.clk)
         assert dut.pass_valid.value == 0 and dut.reject_valid.value == 1 and int(dut.out_reasons.value) == 1
         dut.cfg_kill.value = 0
         await bench.step(3)
+
+
+@cocotb.test()
+async def the_hosts_room_is_the_newer(dut: Any) -> None:
+    """The host's limits for the symbol, written in any cycle around an order: the order's shares never come on top."""
+    bench = Bench(dut)
+    await bench.start(*size(dut))
+    await bench.configure(period=1, burst=50)
+    await bench.step(60)
+    order = (1, 0, 100, 1_000_000)
+    for when in range(8):
+        for symidx in (1, 2):  # of the order, or the next one's: then the port is shared
+            await bench.limit(1, Limits(1, 999_999, 1 << 60, 5000, [150, 150]))
+            await bench.limit(2, Limits(1, 999_999, 1 << 60, 5000, [150, 150]))
+            await bench.step(4)
+            dut.fire_valid.value, dut.fire_symidx.value, dut.fire_bid.value, dut.fire_ask.value = 1, 1, 999_900, 1_000_000
+            dut.fire_stale.value, dut.fire_halted.value, dut.fire_slot.value = 0, 0, 3
+            dut.order_valid.value, dut.order_sell.value, dut.order_quantity.value, dut.order_price.value = order
+            dut.order_notional.value, dut.order_scaled.value = notional_and_scaled(order)
+            passed = room = 0
+            for cycle in range(14):
+                dut.limit_write.value, dut.limit_symidx.value = int(cycle == when), symidx
+                dut.limit_buy_room.value = 1000
+                await FallingEdge(dut.clk)
+                taken = dut.fire_ready.value == 1 and dut.fire_valid.value == 1
+                passed += int(dut.pass_valid.value)
+                await bench.step(spent=dut.pass_valid.value == 1)
+                if taken:
+                    dut.fire_valid.value = 0
+                    # The card's write acts one cycle after it came.
+                    room = 50 if symidx == 2 else 900 if when + 1 < cycle else 1000
+            dut.limit_write.value = 0
+            assert passed == 1
+            bench.gate.limits[1].room[0], bench.gate.limits[2].room[0] = room, 1000 if symidx == 2 else 150
+            bench.gate.passed.clear()
+            for at, left in ((1, room), (2, bench.gate.limits[2].room[0])):
+                too_many = (1, 0, left + 1, 1_000_000)
+                assert await bench.order(at, 999_900, 1_000_000, 0, 0, too_many) == 1 << POSITION, (when, symidx, at)
+                assert await bench.order(at, 999_900, 1_000_000, 0, 0, (1, 0, left, 1_000_000)) == 0, (when, symidx, at)
 
 
 @cocotb.test()

@@ -40,61 +40,70 @@ async def random_traffic(dut: Any) -> None:
     await cycles.start()
     count = len(dut.armed)
     slots = [Slot() for _ in range(count)]
-    waiting: dict[int, tuple[int, ...]] = {}
+    command: tuple[int, ...] | None = None  # of the cycle before
+    due: list[tuple[int, int, tuple[int, ...]]] = []  # {cycle met, slot, quote}, in the order in which they must fire
     offered: tuple[int, tuple[int, ...]] | None = None
-    fired = races = expired = 0
+    waited = fired = races = expired = direct = longest = 0
+    quiet = True  # nothing waited or was offered when the first of `due` was met
     now = 1000
-    for _ in range(20000):
-        busy_gate = rng.random() < 0.3
-        command = rng.random() < 0.25
+    for cycle in range(20000):
+        ready = rng.random() < (0.7 if cycle % 2000 < 1600 else 0.08)
+        sent = (
+            int(rng.random() < 0.7), rng.randrange(count), rng.randrange(12), rng.choice((1, 2, 3, 4, 1, 2, 3, 4, 0, 5)),
+            rng.choice((0, 100, 200, 300, 0xFFFFFFFF, 150)),
+            rng.choice((0, 0, 0, 0, now, now + 1, now + 2, now + rng.randrange(3, 40))),
+        ) if rng.random() < 0.25 else None  # fmt: skip
         record = rng.random() < 0.5
-        arm, at = rng.random() < 0.7, rng.randrange(count)
-        condition = rng.choice((1, 2, 3, 4, 1, 2, 3, 4, 0, 5))
-        price = rng.choice((0, 100, 200, 300, 0xFFFFFFFF, 150))
-        expire = rng.choice((0, 0, 0, 0, now, now + 1, now + 2, now + rng.randrange(3, 40)))
-        symidx = rng.randrange(12)
         bid, ask = (rng.choice((0, 100, 150, 200, 250, 300, 0xFFFFFFFF)) for _ in range(2))
         ev_symidx, changed, row = rng.randrange(12), rng.random() < 0.8, rng.random() < 0.9
-        stale, halted, rx = rng.getrandbits(1), rng.getrandbits(1), rng.getrandbits(32)
+        quote = (ev_symidx, bid, ask, rng.getrandbits(1), rng.getrandbits(1), rng.getrandbits(32))
         dut.now.value = now
-        dut.fire_ready.value = int(not busy_gate)
-        dut.cmd_valid.value, dut.cmd_arm.value, dut.cmd_slot.value = int(command), int(arm), at
-        dut.cmd_symidx.value, dut.cmd_condition.value, dut.cmd_price.value, dut.cmd_expire.value = (
-            symidx,
-            condition,
-            price,
-            expire,
-        )
+        dut.fire_ready.value = int(ready)
+        dut.cmd_valid.value = int(sent is not None)
+        for name, value in zip(("arm", "slot", "symidx", "condition", "price", "expire"), sent or (0,) * 6, strict=True):
+            getattr(dut, f"cmd_{name}").value = value
         dut.ev_valid.value, dut.ev_row.value, dut.ev_changed.value = int(record), int(row), int(changed)
-        dut.ev_symidx.value, dut.ev_bid.value, dut.ev_ask.value = ev_symidx, bid, ask
-        dut.ev_stale.value, dut.ev_halted.value, dut.ev_rx_cycle.value = stale, halted, rx
+        for name, value in zip(("symidx", "bid", "ask", "stale", "halted", "rx_cycle"), quote, strict=True):
+            getattr(dut, f"ev_{name}").value = value
         await RisingEdge(dut.clk)
-        # The reference takes the same step: offers move on, slots are met, expire, are disarmed, are armed.
-        if offered is not None and not busy_gate:
-            offered = None
-        armable = slots[at].state != "armed" and at not in waiting
+        # The reference takes the same step. The command of the cycle before acts on what was there before this record.
+        arm, at, symidx, condition, price, expire = command or (0, -1, 0, 0, 0, 0)
+        busy = {slot for _, slot, _ in due} | ({offered[0]} if offered is not None else set())
+        armable = at >= 0 and slots[at].state != "armed" and at not in busy
+        idle = not due and offered is None
         for number, slot in enumerate(slots):
-            disarmed = command and not arm and at == number
-            late = slot.expire != 0 and now >= slot.expire
             if slot.state != "armed":
                 continue
-            if late:
+            hit = record and row and changed and ev_symidx == slot.symidx and met(slot, bid, ask)
+            if slot.expire != 0 and now >= slot.expire:
                 slot.state = "expired"
                 expired += 1
-            elif disarmed:
+            elif command and not arm and at == number:
                 slot.state = "disarmed"
-                races += bool(record and row and changed and ev_symidx == slot.symidx and met(slot, bid, ask))
-            elif record and row and changed and ev_symidx == slot.symidx and met(slot, bid, ask):
+                races += bool(hit)
+            elif hit:
                 slot.state = "fired"
-                waiting[number] = (ev_symidx, bid, ask, stale, halted, rx)
-        if command and arm and armable and 1 <= condition <= 4 and price:
+                quiet = idle if not due else quiet
+                due.append((cycle, number, quote))
+        if arm and armable and 1 <= condition <= 4 and price:
             slots[at] = Slot("armed", symidx, condition, price, expire)
-        if offered is None and waiting:
-            first = min(waiting)
-            offered = (first, waiting.pop(first))
-            fired += 1
+        taken = offered is not None and ready
+        command = sent
         now += 1
         await FallingEdge(dut.clk)
+        if taken:
+            assert dut.fire_valid.value == 0, "an offer ends when it is taken"
+            offered = None
+        if offered is None and dut.fire_valid.value == 1:
+            when, number, quote = due.pop(0)
+            offered = (number, quote)
+            fired += 1
+            if quiet:
+                direct += 1
+                assert cycle - when == 1, "offered two cycles after its record"
+            quiet = False
+        waited = waited + 1 if due and offered is None else 0
+        longest = max(longest, waited)
         assert dut.fire_valid.value == int(offered is not None)
         if offered is not None:
             names = ("symidx", "bid", "ask", "stale", "halted", "rx_cycle")
@@ -103,13 +112,13 @@ async def random_traffic(dut: Any) -> None:
         for state in ("armed", "fired", "expired", "disarmed"):
             want = sum((slot.state == state) << number for number, slot in enumerate(slots))
             assert int(getattr(dut, state).value) == want, state
-    dut._log.info("%d fired, %d expired, %d disarmed in the cycle they were met", fired, expired, races)
-    assert fired > 200 and expired > 100
+    dut._log.info("%d fired, %d at once, %d expired, %d disarmed in the cycle they were met", fired, direct, expired, races)
+    assert fired > 200 and direct > 50 and expired > 100 and longest <= 2
 
 
 @cocotb.test()
 async def disarmed_in_time(dut: Any) -> None:
-    """A disarm in the cycle of the record that meets the condition wins; one cycle later it is too late."""
+    """A disarm that acts in the cycle of the record that meets the condition wins; one cycle later it is too late."""
     cycles = Cycles(dut)
     for name in ("cmd_valid", "ev_valid", "now"):
         getattr(dut, name).value = 0
@@ -119,18 +128,18 @@ async def disarmed_in_time(dut: Any) -> None:
         dut.cmd_slot.value, dut.cmd_arm.value, dut.cmd_valid.value, dut.cmd_symidx.value = 1, 1, 1, 9
         dut.cmd_condition.value, dut.cmd_price.value, dut.cmd_expire.value = 1, 100, 0
         await RisingEdge(dut.clk)
-        dut.cmd_arm.value, dut.cmd_valid.value = 0, 1 - late
-        dut.ev_valid.value, dut.ev_symidx.value, dut.ev_bid.value = 1, 9, 100
-        await RisingEdge(dut.clk)
-        dut.cmd_valid.value, dut.ev_valid.value = late, 0
-        await FallingEdge(dut.clk)
-        assert (
-            dut.fire_valid.value == late
-            and int(dut.disarmed.value) == (1 - late) << 1
-            and int(dut.fired.value) == late << 1
-        )
-        await RisingEdge(dut.clk)
         dut.cmd_valid.value = 0
+        await RisingEdge(dut.clk)
+        dut.cmd_arm.value, dut.cmd_valid.value = 0, 1 - late
+        await RisingEdge(dut.clk)
+        dut.cmd_valid.value, dut.ev_valid.value, dut.ev_symidx.value, dut.ev_bid.value = late, 1, 9, 100
+        await RisingEdge(dut.clk)
+        dut.cmd_valid.value, dut.ev_valid.value = 0, 0
+        await FallingEdge(dut.clk)
+        assert int(dut.disarmed.value) == (1 - late) << 1 and int(dut.fired.value) == late << 1
+        assert dut.fire_valid.value == 0
+        await FallingEdge(dut.clk)
+        assert dut.fire_valid.value == late and int(dut.disarmed.value) == (1 - late) << 1
         for _ in range(3):
             await FallingEdge(dut.clk)
             assert dut.fire_valid.value == 0 and int(dut.disarmed.value) == (1 - late) << 1

@@ -75,6 +75,7 @@ class Bench:
         dut.seal_valid.value, dut.seal_slot.value, dut.seal_length.value = 1, slot, len(message)
         await RisingEdge(dut.clk)
         dut.seal_valid.value = 0
+        await self.wait(6)
 
     async def limit(self, symidx: int, quantity: int = 999_999) -> None:
         dut = self.dut
@@ -95,6 +96,7 @@ class Bench:
         dut.cmd_condition.value, dut.cmd_price.value, dut.cmd_expire.value = condition, price, expire
         await RisingEdge(dut.clk)
         dut.cmd_valid.value = 0
+        await RisingEdge(dut.clk)
 
     async def show(self, symidx: int, bid: int, ask: int, stale: int = 0) -> None:
         dut = self.dut
