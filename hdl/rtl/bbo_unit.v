@@ -2,7 +2,9 @@
 // is known one cycle after stage c. Only when the best level is used up the side is `pending` until the ladder has found
 // the next one; events that need it wait for the ladder's late_* (v_slow_*).
 // Latency: stage c to v_*: 1 cycle. Throughput: one message with a row per 2 cycles, one without per cycle.
-// Overflow: a size beyond QTY_W makes the side pending; the ladder then tells that it is lost.
+// Overflow: a size that comes near QTY_W bits makes the side pending; the ladder then knows it, or tells that it is lost.
+// Stage c only compares: each side of the row, and the ladder's last answer for it, with the order and the new price, all
+// four at once. Stage v adds, and knows what has changed from the comparisons.
 // A row also keeps the symbol's locate, trading state and stale mark; halted until the venue says that it trades. After reset 2^SYM_LOG2 cycles clear the rows.
 //
 // A side counts its changes modulo 16; the ladder's answer carries the count of the change it belongs to. A pending side takes
@@ -12,7 +14,7 @@
 `include "fp_records.vh"
 module bbo_unit #(
     parameter SYM_LOG2 = 8,
-    parameter QTY_W = 36
+    parameter QTY_W = 36       // at least 34
 ) (
     input  wire             clk,
     input  wire             rst,
@@ -33,11 +35,11 @@ module bbo_unit #(
     input  wire [3:0]       late_count,
     input  wire             late_lost,
     output reg  [3:0]       v_count,     // of the side that the message changes
-    output reg              v_slow_ok,   // the BBO after (verdict OK) or before is not known yet
-    output reg              v_slow_full, // the same when a replace loses its new order
+    output wire             v_slow_ok,   // the BBO after (verdict OK) or before is not known yet
+    output wire             v_slow_full, // the same when a replace loses its new order
     output reg              v_slow_not,  // the same when nothing changes
-    output reg              v_changed,
-    output reg              v_changed_full,
+    output wire             v_changed,
+    output wire             v_changed_full,
     output reg              v_stale,     // already before the message
     output reg              v_halted,
     output reg  [15:0]      v_locate,
@@ -48,9 +50,9 @@ module bbo_unit #(
     output reg  [31:0]      v_ask_before,
     output reg  [QTY_W-1:0] v_ask_shares_before,
     output reg  [31:0]      v_best_ok,   // the changed side after the message
-    output reg  [QTY_W-1:0] v_best_shares_ok,
+    output wire [QTY_W-1:0] v_best_shares_ok,
     output reg  [31:0]      v_best_full,
-    output reg  [QTY_W-1:0] v_best_shares_full,
+    output wire [QTY_W-1:0] v_best_shares_full,
     output reg              v_book_side  // which side that is
 );
     localparam SIDE_W = 1 + 4 + 32 + QTY_W;      // {pending, count, price, shares}
@@ -107,52 +109,50 @@ module bbo_unit #(
     assign bid = bid_answered ? {1'b0, late_bid[LATE_W-2:0]} : row_bid;
     assign ask = ask_answered ? {1'b0, late_ask[LATE_W-2:0]} : row_ask;
 
-    // The side the message touches, and the change of its best level.
+    // The side the message touches. Everything is compared with all four candidates; `pick` says which of them it was.
     wire [3:0]        op;
     wire              adds;
     wire              takes;
     wire              side;
-    wire [SIDE_W-1:0] was;
-    wire              was_pending;
-    wire [3:0]        was_count;
-    wire [31:0]       was_price;
-    wire [QTY_W-1:0]  was_shares;
+    wire [1:0]        pick;
     wire [QTY_W-1:0]  taken;
-    wire [QTY_W-1:0]  added;
+    wire [31:0]       added;
     wire [31:0]       add_price;
+    wire [127:0]      prices;      // bid, its answer, ask, its answer
+    wire [4*QTY_W-1:0] sizes;
+    wire [3:0]        same_take;   // price of the order
+    wire [3:0]        same_add;    // new price
+    wire [3:0]        better;      // the new price is better than this
+    wire [3:0]        none;
+    wire [3:0]        all_taken;
+    wire [3:0]        nearly_full; // one more add may not fit
     assign op = c_msg[`BM_OP];
     assign adds = op == `BOP_ADD || op == `BOP_REPLACE;
     assign takes = op == `BOP_EXEC || op == `BOP_CANCEL || op == `BOP_DELETE || op == `BOP_REPLACE;
     assign side = op == `BOP_ADD ? c_msg[`BM_SIDE] : c_side;
-    assign was = side ? ask : bid;
-    assign was_pending = was[SIDE_W-1];
-    assign was_count = was[SIDE_W-2 -: 4];
-    assign was_price = was[QTY_W +: 32];
-    assign was_shares = was[QTY_W-1:0];
+    assign pick = {side, side ? ask_answered : bid_answered};
     assign taken = {{(QTY_W-32){1'b0}}, op == `BOP_DELETE || op == `BOP_REPLACE ? c_shares : c_msg[`BM_SHARES]};
-    assign added = {{(QTY_W-32){1'b0}}, c_msg[`BM_SHARES]};
+    assign added = c_msg[`BM_SHARES];
     assign add_price = c_msg[`BM_PRICE];
-
-    wire             at_best;      // takes from the best level
-    wire             used_up;
-    wire             pending_take;
-    wire [QTY_W-1:0] shares_take;
+    assign prices = {late_ask[QTY_W +: 32], row_ask[QTY_W +: 32], late_bid[QTY_W +: 32], row_bid[QTY_W +: 32]};
+    assign sizes = {late_ask[QTY_W-1:0], row_ask[QTY_W-1:0], late_bid[QTY_W-1:0], row_bid[QTY_W-1:0]};
+    genvar i;
+    generate
+        for (i = 0; i < 4; i = i + 1) begin : candidates
+            assign same_take[i] = c_price == prices[32*i +: 32];
+            assign same_add[i] = add_price == prices[32*i +: 32];
+            assign better[i] = i < 2 ? add_price > prices[32*i +: 32] : add_price < prices[32*i +: 32];
+            assign none[i] = prices[32*i +: 32] == 32'd0;
+            assign all_taken[i] = taken == sizes[QTY_W*i +: QTY_W];
+            assign nearly_full[i] = &sizes[QTY_W*i + 33 +: QTY_W-33];
+        end
+    endgenerate
+    wire [3:0]       was_count;
+    wire [31:0]      was_price;
     wire             through;      // adds at a better price
-    wire             joins;        // adds at the best price
-    wire [QTY_W:0]   joined;
-    wire             pending_ok;
-    wire [31:0]      price_ok;
-    wire [QTY_W-1:0] shares_ok;
-    assign at_best = takes && c_price == was_price;
-    assign used_up = at_best && taken == was_shares;
-    assign pending_take = was_pending || used_up;
-    assign shares_take = at_best ? was_shares - taken : was_shares;
-    assign through = adds && (was_price == 32'd0 || (side ? add_price < was_price : add_price > was_price));
-    assign joins = adds && add_price == was_price;
-    assign joined = {1'b0, used_up ? {QTY_W{1'b0}} : shares_take} + {1'b0, added};
-    assign pending_ok = was_pending || (used_up && !through && !joins) || (joins && joined[QTY_W]);
-    assign price_ok = through ? add_price : was_price;
-    assign shares_ok = through ? added : joins ? joined[QTY_W-1:0] : shares_take;
+    assign was_count = side ? ask[SIDE_W-2 -: 4] : bid[SIDE_W-2 -: 4];
+    assign was_price = prices[32*pick +: 32];
+    assign through = adds && (none[pick] || better[pick]);
 
     // Trading state.
     wire [7:0] action;
@@ -175,49 +175,92 @@ module bbo_unit #(
     reg [3:0]        v_halts;
     reg [SIDE_W-1:0] v_bid;
     reg [SIDE_W-1:0] v_ask;
-    reg [SIDE_W-1:0] v_side_ok;
-    reg [SIDE_W-1:0] v_side_full;
+    reg              v_at_best;    // takes from the best level
+    reg              v_all_taken;  // as many shares as the best level has
+    reg              v_same_many;  // adds as many as it takes
+    reg              v_through;    // adds at a better price
+    reg              v_joins;      // adds at the best price
+    reg              v_nearly_full;
+    reg              v_adds;
+    reg              v_takes;
+    reg              v_was_pending;
+    reg [QTY_W-1:0]  v_was_shares;
+    reg [31:0]       v_added;
+    reg [31:0]       v_taken;
+    reg [32:0]       v_more;       // added - taken
     always @(posedge clk) begin
         v_has_row <= c_valid && c_row && !rst;
-        v_symidx <= c_msg[84 +: SYM_LOG2];
-        v_op <= op;
-        v_mark_clears <= op == `BOP_MARK && c_msg[`BM_CODE] == 8'd0;
-        v_count <= was_count + 4'd1;
-        v_slow_not <= c_row && (bid[SIDE_W-1] || ask[SIDE_W-1]);
-        v_slow_ok <= c_row && ((adds || takes) ? pending_ok || (side ? bid[SIDE_W-1] : ask[SIDE_W-1]) : bid[SIDE_W-1] || ask[SIDE_W-1]);
-        v_slow_full <= c_row && (takes ? pending_take || (side ? bid[SIDE_W-1] : ask[SIDE_W-1]) : bid[SIDE_W-1] || ask[SIDE_W-1]);
-        v_changed <= c_row && (adds || takes) && (price_ok != was_price || shares_ok != was_shares);
-        v_changed_full <= c_row && takes && at_best;
-        v_stale <= c_row && (row_stale || bid_lost || ask_lost);
-        v_halted <= c_row && !(trading && halts == 4'd0);
-        v_trading <= trading;
-        v_halts <= halts;
-        v_locate <= op == `BOP_MARK ? row_locate : c_msg[`BM_LOCATE];
-        v_bid <= bid;
-        v_ask <= ask;
-        v_side_ok <= {pending_ok, was_count + 4'd1, price_ok, shares_ok};
-        v_side_full <= {pending_take, was_count + 4'd1, was_price, shares_take};
-        v_book_side <= side;
-        v_bid_before <= c_row ? bid[QTY_W +: 32] : 32'd0;
-        v_bid_shares_before <= c_row ? bid[QTY_W-1:0] : {QTY_W{1'b0}};
-        v_ask_before <= c_row ? ask[QTY_W +: 32] : 32'd0;
-        v_ask_shares_before <= c_row ? ask[QTY_W-1:0] : {QTY_W{1'b0}};
-        v_best_ok <= price_ok;
-        v_best_shares_ok <= shares_ok;
-        v_best_full <= was_price;
-        v_best_shares_full <= shares_take;
+        if (c_valid) begin
+            v_symidx <= c_msg[84 +: SYM_LOG2];
+            v_op <= op;
+            v_mark_clears <= op == `BOP_MARK && c_msg[`BM_CODE] == 8'd0;
+            v_count <= was_count + 4'd1;
+            v_slow_not <= c_row && (bid[SIDE_W-1] || ask[SIDE_W-1]);
+            v_at_best <= c_row && takes && same_take[pick];
+            v_all_taken <= all_taken[pick];
+            v_same_many <= taken[31:0] == added;
+            v_through <= c_row && through;
+            v_joins <= c_row && adds && same_add[pick];
+            v_nearly_full <= nearly_full[pick];
+            v_adds <= adds;
+            v_takes <= takes;
+            v_was_pending <= side ? ask[SIDE_W-1] : bid[SIDE_W-1];
+            v_was_shares <= side ? ask[QTY_W-1:0] : bid[QTY_W-1:0];
+            v_added <= added;
+            v_taken <= taken[31:0];
+            v_more <= {1'b0, added} - {1'b0, taken[31:0]};
+            v_stale <= c_row && (row_stale || bid_lost || ask_lost);
+            v_halted <= c_row && !(trading && halts == 4'd0);
+            v_trading <= trading;
+            v_halts <= halts;
+            v_locate <= op == `BOP_MARK ? row_locate : c_msg[`BM_LOCATE];
+            v_bid <= bid;
+            v_ask <= ask;
+            v_book_side <= side;
+            v_bid_before <= c_row ? bid[QTY_W +: 32] : 32'd0;
+            v_bid_shares_before <= c_row ? bid[QTY_W-1:0] : {QTY_W{1'b0}};
+            v_ask_before <= c_row ? ask[QTY_W +: 32] : 32'd0;
+            v_ask_shares_before <= c_row ? ask[QTY_W-1:0] : {QTY_W{1'b0}};
+            v_best_ok <= through ? add_price : was_price;
+            v_best_full <= was_price;
+        end
     end
 
-    // Stage v: the verdict decides which row is left.
-    wire              v_adds;
-    wire              v_takes;
+    // Stage v: the best level after the message. What is taken is subtracted by adding its complement and one.
+    wire             v_used_up;
+    wire             v_rests;   // the new order is at the best level
+    wire             v_subtracts;
+    wire [QTY_W-1:0] v_base;
+    wire [QTY_W-1:0] v_change;
+    wire [QTY_W:0]   v_sum;
+    wire             pending_ok;
+    wire             pending_full;
+    wire [SIDE_W-1:0] v_side_ok;
+    wire [SIDE_W-1:0] v_side_full;
+    assign v_used_up = v_at_best && v_all_taken;
+    assign v_rests = v_through || v_joins;
+    assign v_subtracts = v_at_best && !v_all_taken && !v_through;
+    assign v_base = v_used_up || v_through ? {QTY_W{1'b0}} : v_was_shares;
+    assign v_change = !v_subtracts ? {{(QTY_W-32){1'b0}}, v_rests ? v_added : 32'd0}
+        : v_joins ? {{(QTY_W-33){v_more[32]}}, v_more} : ~{{(QTY_W-32){1'b0}}, v_taken};
+    assign v_sum = {v_base, 1'b1} + {v_change, v_subtracts && !v_joins};
+    assign v_best_shares_ok = v_sum[QTY_W:1];
+    assign v_best_shares_full = v_used_up ? {QTY_W{1'b0}} : v_at_best ? v_was_shares - {{(QTY_W-32){1'b0}}, v_taken} : v_was_shares;
+    assign pending_ok = v_was_pending || (v_used_up && !v_rests) || (v_joins && v_nearly_full);
+    assign pending_full = v_was_pending || v_used_up;
+    assign v_slow_ok = v_slow_not || (v_used_up && !v_rests) || (v_joins && v_nearly_full);
+    assign v_slow_full = v_slow_not || v_used_up;
+    assign v_changed = v_through || (v_joins ? !(v_at_best && v_same_many) : v_at_best);
+    assign v_changed_full = v_at_best;
+    assign v_side_ok = {pending_ok, v_count, v_best_ok, v_best_shares_ok};
+    assign v_side_full = {pending_full, v_count, v_best_full, v_best_shares_full};
+
+    // The verdict decides which row is left.
     wire              v_changes_ok;
     wire              v_changes_full;
     wire              v_spoils;
     wire [SIDE_W-1:0] v_new;
     wire              v_changes;
-    assign v_adds = v_op == `BOP_ADD || v_op == `BOP_REPLACE;
-    assign v_takes = v_op == `BOP_EXEC || v_op == `BOP_CANCEL || v_op == `BOP_DELETE || v_op == `BOP_REPLACE;
     assign v_changes_ok = v_verdict == `BV_OK && (v_adds || v_takes);
     assign v_changes_full = v_verdict == `BV_FULL && v_takes;
     assign v_changes = v_changes_ok || v_changes_full;
@@ -348,7 +391,7 @@ module bbo_unit #(
                     f_shares[f_side] <= f_add;
                 end else if (f_add_price == f_price[f_side]) begin
                     f_shares[f_side] <= f_joined;
-                    f_unknown[f_side] <= f_joined[QTY_W];
+                    f_unknown[f_side] <= &f_shares[f_side][QTY_W-1:33];
                 end else begin
                     f_shares[f_side] <= f_left;
                     f_unknown[f_side] <= f_empties;

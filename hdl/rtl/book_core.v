@@ -82,9 +82,8 @@ module book_core #(
     output wire [STASH_LOG2:0] stat_stash
 );
     wire [63:0]      look_ref;
-    wire [63:0]      next_ref;
+    wire             look_valid;
     wire [9:0]       next_symidx;
-    wire             next_valid;
     wire             c_valid;
     wire [`BM_W-1:0] c_msg;
     wire [31:0]      c_price;
@@ -175,14 +174,14 @@ module book_core #(
         .mark_valid(own_any || host_held), .mark_ready(pace_ready),
         .mark_symidx(own_any ? own[own_get[2:0]] : host_symidx), .mark_code(own_any ? `FP_E_NO_ROOM : host_code),
         .mark_cycle(cycle),
-        .look_ref(look_ref), .next_valid(next_valid), .next_symidx(next_symidx), .next_ref(next_ref),
+        .look_valid(look_valid), .look_ref(look_ref), .next_symidx(next_symidx),
         .c_valid(c_valid), .c_msg(c_msg),
         .stat_queued(stat_queued), .stat_lost(stat_lost), .stat_untracked(stat_untracked), .stat_unknown(stat_unknown_type),
         .stat_length(stat_length), .stat_field(stat_field)
     );
 
     ord_table #(.TABLES(TABLES), .SLOTS(SLOTS), .BUCKET_LOG2(BUCKET_LOG2), .STASH_LOG2(STASH_LOG2)) orders (
-        .clk(clk), .rst(rst), .ready(table_ready), .look_ref(look_ref), .next_ref(next_ref),
+        .clk(clk), .rst(rst), .ready(table_ready), .look_valid(look_valid), .look_ref(look_ref),
         .c_valid(c_valid), .c_msg(c_msg), .c_price(c_price), .c_shares(c_shares), .c_side(c_side),
         .v_valid(v_valid), .v_msg(v_msg), .v_verdict_look(v_verdict_look), .v_code_look(v_code_look),
         .v_verdict(v_verdict), .v_code(v_code), .v_price(v_price), .v_shares(v_shares), .v_side(v_side), .v_done(v_done), .v_owner(v_owner),

@@ -119,8 +119,6 @@ module ev_pack #(
     wire [BBO_W-1:0] bbo_before;
     wire [BBO_W-1:0] bbo_ok;
     wire [BBO_W-1:0] bbo_full;
-    wire             touches;
-    assign touches = op == `BOP_ADD || op == `BOP_EXEC || op == `BOP_CANCEL || op == `BOP_DELETE || op == `BOP_REPLACE;
     assign bbo_before = {v_bid_before, v_bid_shares_before, v_ask_before, v_ask_shares_before};
     assign bbo_ok = v_book_side ? {v_bid_before, v_bid_shares_before, v_best_ok, v_best_shares_ok}
         : {v_best_ok, v_best_shares_ok, v_ask_before, v_ask_shares_before};

@@ -21,7 +21,7 @@ module itch_norm (
     output wire [`NORM_BODY_BITS-1:0] msg_body,
     output wire [63:0]                msg_seq,
     output wire                       msg_symbol,  // the locate names a symbol
-    output wire                       early_valid, // the reference of an E C X D U is in; at the latest with msg_valid
+    output wire                       early_valid, // the reference of an A F E C X D U is in, at the latest with msg_valid; of a U also the new one
     output wire [63:0]                early_ref,
     output wire                       stat_unknown,
     output wire                       stat_bad_length
@@ -278,7 +278,7 @@ module itch_norm (
                 timestamp[23:0] <= {chunk_data[7:0], chunk_data[15:8], chunk_data[23:16]};
             if (side_write)
                 side <= side_value == "S";
-            if (chunk_index == 3'd2 && kind[A] && side_value != "B" && side_value != "S")
+            if (chunk_index == 3'd2 && (kind[A] || kind[P]) && side_value != "B" && side_value != "S")
                 fault <= `NORM_BAD_FIELD;
             if (printable_write)
                 printable <= printable_value == "Y";
@@ -293,12 +293,16 @@ module itch_norm (
         end
     end
 
-    // The reference is complete: byte 18 is in chunk 2, or already in chunk 1.
+    // The reference is complete: byte 18 is in chunk 2, or already in chunk 1. A U's new reference ends with byte 26.
     reg  early_done;  // told for this message
+    reg  early_new_done;
     reg  early;
+    reg  early_is_new;
     wire ref_in;
-    assign ref_in = chunk_valid && (kind[E] || kind[C] || kind[X] || kind[D] || kind[U])
+    wire new_in;
+    assign ref_in = chunk_valid && (kind[A] || kind[E] || kind[C] || kind[X] || kind[D] || kind[U])
                  && (chunk_index == 3'd2 || (chunk_index == 3'd1 && chunk_bytes >= 4'd11));
+    assign new_in = chunk_valid && kind[U] && (chunk_index == 3'd3 || (chunk_index == 3'd2 && chunk_bytes >= 4'd11));
     reg  valid;
     reg  unknown;
     reg  bad_length;
@@ -312,12 +316,15 @@ module itch_norm (
             bad_length <= 1'b0;
         end else begin
             valid <= ends;
-            early <= ref_in && !early_done;
+            early <= (ref_in && !early_done) || (new_in && !early_new_done);
             unknown <= ends && (head ? !known : fault == `NORM_UNKNOWN_TYPE);
             bad_length <= ends && (head ? known && !sound : fault == `NORM_BAD_LENGTH);
         end
-        if (chunk_valid)
+        early_is_new <= new_in && early_done;
+        if (chunk_valid) begin
             early_done <= !head && (early_done || ref_in);
+            early_new_done <= !head && (early_new_done || new_in);
+        end
     end
 
     assign msg_valid = valid;
@@ -336,7 +343,7 @@ module itch_norm (
     assign msg_body[`NORM_OVERFLOW] = overflow;
     assign msg_body[`NORM_AUX] = aux;
     assign early_valid = early;
-    assign early_ref = order_ref;
+    assign early_ref = early_is_new ? order_ref2 : order_ref;
     assign stat_unknown = unknown;
     assign stat_bad_length = bad_length;
 endmodule

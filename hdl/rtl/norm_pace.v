@@ -1,9 +1,12 @@
 // Sets the pace of the book: sorts out what the norm bus brings, keeps the distances the order table needs, and lines
 // messages up so that a looked-up order and its message reach stage `c` in the same cycle.
-// Latency, norm_valid to stage c: 1 cycle for A F E C U, 2 for the rest, when the early hint came (one cycle before
-// norm_valid for D X, two for E C U) and the distance is kept; else the message waits in the FIFO, 3 cycles or more.
+// Latency, norm_valid to stage c: 1 cycle for A F E C U, 2 for the rest, when the early hints came (one cycle before
+// norm_valid for A F D X, two for E C; for U the old reference two or more, the new one two before, in consecutive cycles)
+// and the distance is kept; else the message waits in the FIFO, 5 cycles or more.
 // Throughput: the wire's: one message per cycle without a row, one per 2 cycles with one; A E C U need 3 after others.
 // Overflow: a message that finds the FIFO full, or the tables not yet cleared, is lost: `stat_lost`, every book stale.
+//
+// The table is told to look 3 cycles before c for an order that is to be found, 2 before for a reference that is new.
 `default_nettype none
 `include "book_msg.vh"
 `include "fp_records.vh"
@@ -39,10 +42,9 @@ module norm_pace #(
     input  wire [9:0]   mark_symidx,
     input  wire [7:0]   mark_code,      // 0: clear; else the positive fp_error told in the STALE event
     input  wire [31:0]  mark_cycle,
-    output wire [63:0]  look_ref,       // the order table reads this reference's buckets in this cycle
-    output wire         next_valid,     // enters stage c at the coming edge
-    output wire [9:0]   next_symidx,
-    output wire [63:0]  next_ref,
+    output wire         look_valid,     // the order table reads this reference's buckets in this cycle
+    output wire [63:0]  look_ref,
+    output wire [9:0]   next_symidx,    // of what enters stage c at the coming edge
     output reg          c_valid,
     output reg  [`BM_W-1:0] c_msg,
     output wire         stat_queued,    // a message had to wait
@@ -124,19 +126,26 @@ module norm_pace #(
     assign stat_length = norm_valid && norm_fault == 2'd2;
     assign stat_field = norm_valid && ours && refused && !norm_fault[0] && !norm_fault[1];
 
-    // The FIFO of those that wait. A word can be at its head two cycles after it came.
+    // The FIFO of those that wait: a block RAM, the register behind it, and the head. A word is at its head three cycles
+    // after it came.
     reg  [FIFO_LOG2:0] write_at;
     reg  [FIFO_LOG2:0] read_at;
-    wire [FIFO_LOG2:0] read_next;
     wire [FIFO_LOG2:0] level;
+    reg  [FIFO_LOG2+1:0] count;     // of all that wait
+    reg                waiting;     // any
     wire               full;
-    wire               waiting;
+    wire               fetch;
+    reg                read_valid;  // the word behind the RAM means something
+    wire               moves;       // it becomes the head
+    wire [`BM_W-1:0]   read_msg;
+    reg                head_valid;
+    reg  [`BM_W-1:0]   head;
+    reg                head_soon;   // as up_soon below
+    reg  [1:0]         age;         // cycles that it has been the head, at most 2 or 3
     wire               pop;
     wire               push;
     wire               push_norm;
     wire               push_mark;
-    reg                head_valid;
-    wire [`BM_W-1:0]   head;
     wire [`BM_W-1:0]   mark_msg;
     wire               direct;
     assign mark_msg = {
@@ -145,100 +154,131 @@ module norm_pace #(
     };
     assign level = write_at - read_at;
     assign full = level[FIFO_LOG2];
-    assign waiting = level != {(FIFO_LOG2+1){1'b0}};
     assign push_norm = wanted && !direct && ready && !full;
     assign push_mark = mark_valid && mark_ready;
     assign push = push_norm || push_mark;
     assign mark_ready = ready && !wanted && !full;
-    assign stat_lost = wanted && (!ready || (full && !direct));
+    assign stat_lost = wanted && (!ready || full);
     assign stat_queued = push_norm;
-    assign read_next = read_at + {{FIFO_LOG2{1'b0}}, pop};
+    assign moves = read_valid && (!head_valid || pop);
+    assign fetch = level != {(FIFO_LOG2+1){1'b0}} && (!read_valid || moves);
     always @(posedge clk) begin
         if (rst) begin
             write_at <= {(FIFO_LOG2+1){1'b0}};
             read_at <= {(FIFO_LOG2+1){1'b0}};
+            count <= {(FIFO_LOG2+2){1'b0}};
+            waiting <= 1'b0;
+            read_valid <= 1'b0;
             head_valid <= 1'b0;
+            age <= 2'd0;
         end else begin
-            write_at <= write_at + {{FIFO_LOG2{1'b0}}, push};
-            read_at <= read_next;
-            head_valid <= read_next != write_at;
+            if (push)
+                write_at <= write_at + 1'b1;
+            if (fetch)
+                read_at <= read_at + 1'b1;
+            if (push != pop)
+                count <= push ? count + 1'b1 : count - 1'b1;
+            waiting <= push || (waiting && !(pop && count == {{(FIFO_LOG2+1){1'b0}}, 1'b1}));
+            read_valid <= fetch || (read_valid && !moves);
+            head_valid <= moves || (head_valid && !pop);
+            // For a U the looks at the old and the new reference alternate.
+            age <= moves ? 2'd0 : age == 2'd3 ? 2'd2 : age + 2'd1;
+        end
+        if (moves) begin
+            head <= read_msg;
+            head_soon <= read_msg[`BM_OP] == `BOP_ADD || read_msg[`BM_OP] == `BOP_EXEC || read_msg[`BM_OP] == `BOP_REPLACE;
         end
     end
     ram_sdp #(.WIDTH(`BM_W), .DEPTH_LOG2(FIFO_LOG2)) fifo (
         .clk(clk), .we(push), .waddr(write_at[FIFO_LOG2-1:0]), .wdata(push_norm ? in_msg : mark_msg),
-        .re(1'b1), .raddr(read_next[FIFO_LOG2-1:0]), .rdata(head)
+        .re(fetch), .raddr(read_at[FIFO_LOG2-1:0]), .rdata(read_msg)
     );
 
     // The candidate, and the distance it needs from the message issued before it.
     wire [`BM_W-1:0] next_up;
-    wire [3:0]       up_op;
+    wire             in_soon;
     wire             up_soon;  // reaches stage c one cycle after issue
-    wire             up_look;
-    wire             up_put;   // puts a new reference into the table
     reg  [2:0]       since;    // cycles since the last issue, at most 7
     reg              last_soon;
     reg  [63:0]      looked1;  // read one cycle ago
     reg  [63:0]      looked2;
     reg              looked1_valid;
     reg              looked2_valid;
-    reg              far_enough;
-    reg              hinted;
+    reg              in_far;
+    reg              in_hinted;
+    reg              head_far;
+    reg              head_looked;
+    wire             same1;
+    wire             same2;
+    wire             same1_new;
     wire             issue;
     assign next_up = waiting ? head : in_msg;
-    assign up_op = next_up[`BM_OP];
-    assign up_soon = up_op == `BOP_ADD || up_op == `BOP_EXEC || up_op == `BOP_REPLACE;
-    assign up_look = up_op == `BOP_EXEC || up_op == `BOP_REPLACE || up_op == `BOP_CANCEL || up_op == `BOP_DELETE;
-    assign up_put = up_op == `BOP_ADD || up_op == `BOP_REPLACE;
+    assign in_soon = in_op == `BOP_ADD || in_op == `BOP_EXEC || in_op == `BOP_REPLACE;
+    assign up_soon = waiting ? head_soon : in_soon;
+    assign same1 = looked1_valid && looked1 == norm_ref;
+    assign same2 = looked2_valid && looked2 == norm_ref;
+    assign same1_new = looked1_valid && looked1 == norm_ref2;
     always @* begin
-        if (hold)
-            far_enough = 1'b0;
-        else if (up_soon && waiting)
-            far_enough = since >= 3'd4;
-        else if (up_soon)
-            far_enough = since >= (last_soon ? 3'd2 : 3'd3);
-        else if (next_up[`BM_ROW])
-            far_enough = since >= 3'd2;
-        else
-            far_enough = 1'b1;
-        if (!up_look)
-            hinted = 1'b1;
-        else if (up_soon)
-            hinted = looked2_valid && looked2 == next_up[`BM_REF];
-        else
-            hinted = looked1_valid && looked1 == next_up[`BM_REF];
+        in_far = in_soon ? since >= (last_soon ? 3'd2 : 3'd3) : since >= 3'd2 || !norm_tracked;
+        case (in_op)
+            `BOP_ADD, `BOP_CANCEL, `BOP_DELETE: in_hinted = same1;
+            `BOP_EXEC: in_hinted = same2;
+            `BOP_REPLACE: in_hinted = same2 && same1_new;
+            default: in_hinted = 1'b1;
+        endcase
+        head_far = head_soon ? since >= 3'd4 : since >= 3'd2 || !head[`BM_ROW];
+        case (head[`BM_OP])
+            `BOP_ADD, `BOP_CANCEL, `BOP_DELETE: head_looked = age != 2'd0;
+            `BOP_EXEC: head_looked = age[1];
+            `BOP_REPLACE: head_looked = age == 2'd2;
+            default: head_looked = 1'b1;
+        endcase
     end
-    assign direct = wanted && !waiting && ready && far_enough && hinted;
-    assign pop = head_valid && far_enough && hinted;
+    assign direct = wanted && !waiting && ready && !hold && in_far && in_hinted;
+    assign pop = head_valid && !hold && head_far && head_looked;
     assign issue = direct || pop;
 
-    // Which reference the table reads: a new one when it is put in, else the head's or the last hint's.
-    reg [63:0] held_ref;
-    reg        held_valid;
-    wire [63:0] hint_ref;
-    wire        hint_valid;
-    wire        put;
-    assign hint_ref = head_valid ? head[`BM_REF] : early_valid ? early_ref : held_ref;
-    assign hint_valid = head_valid || early_valid || held_valid;
-    assign put = issue && up_put;
-    assign look_ref = !put ? hint_ref : up_op == `BOP_ADD ? next_up[`BM_REF] : next_up[`BM_REF2];
+    // Which reference the table reads: the head's, else the hint's, repeated until its message comes. A hint right behind
+    // another is the new reference of a U: read one cycle later.
+    reg [63:0]  held_ref;
+    reg [63:0]  new_ref;
+    reg [3:0]   held_for;    // cycles that it is still repeated
+    reg         hint_before; // a hint came in the last cycle
+    reg         new_valid;   // and another in this
+    wire        hint_new;
+    wire        head_new;
+    assign hint_new = early_valid && hint_before;
+    assign head_new = head[`BM_OP] == `BOP_REPLACE && age[0];
+    assign look_valid = head_valid || early_valid || new_valid || held_for != 4'd0;
+    assign look_ref = head_valid ? (head_new ? head[`BM_REF2] : head[`BM_REF])
+        : new_valid ? new_ref : early_valid && !hint_before ? early_ref : held_ref;
     always @(posedge clk) begin
         if (rst) begin
-            held_valid <= 1'b0;
+            held_for <= 4'd0;
+            hint_before <= 1'b0;
+            new_valid <= 1'b0;
             looked1_valid <= 1'b0;
             looked2_valid <= 1'b0;
             since <= 3'd7;
         end else begin
-            held_valid <= hint_valid;
-            looked1_valid <= hint_valid && !put;
+            hint_before <= early_valid && !hint_before;
+            new_valid <= hint_new;
+            held_for <= early_valid ? 4'd8 : norm_valid || held_for == 4'd0 ? 4'd0 : held_for - 4'd1;
+            looked1_valid <= look_valid;
             looked2_valid <= looked1_valid;
             if (issue)
                 since <= 3'd1;
             else if (since != 3'd7)
                 since <= since + 3'd1;
         end
-        held_ref <= hint_ref;
-        looked1 <= hint_ref;
-        looked2 <= looked1;
+        if (early_valid && !hint_before)
+            held_ref <= early_ref;
+        if (hint_new)
+            new_ref <= early_ref;
+        if (look_valid)
+            looked1 <= look_ref;
+        if (looked1_valid)
+            looked2 <= looked1;
         if (issue)
             last_soon <= up_soon;
     end
@@ -246,11 +286,11 @@ module norm_pace #(
     // Stage c, one cycle later for those whose order is one cycle later.
     reg              slow_valid;
     reg  [`BM_W-1:0] slow_msg;
+    wire             next_valid;
     wire [`BM_W-1:0] next_msg;
     assign next_valid = slow_valid || (issue && up_soon);
     assign next_msg = slow_valid ? slow_msg : next_up;
     assign next_symidx = next_msg[`BM_SYM];
-    assign next_ref = next_msg[`BM_REF];
     always @(posedge clk) begin
         if (rst) begin
             slow_valid <= 1'b0;
@@ -259,8 +299,11 @@ module norm_pace #(
             slow_valid <= issue && !up_soon;
             c_valid <= next_valid;
         end
-        slow_msg <= next_up;
-        c_msg <= next_msg;
+        // Anything that may be a message: what is issued is known too late to gate so many registers.
+        if (norm_valid || waiting)
+            slow_msg <= next_up;
+        if (norm_valid || waiting || slow_valid)
+            c_msg <= next_msg;
     end
 
 `ifdef FORMAL
@@ -287,9 +330,10 @@ module norm_pace #(
             assert(!(next_valid && next_msg[`BM_ROW]));
         assert(level <= (1 << FIFO_LOG2));
         assert(!(direct && waiting));
-        assert(!head_valid || waiting);
+        assert(waiting == (count != 0));
+        assert(count == level + read_valid + head_valid);
         cover(c_valid && c_msg[`BM_OP] == `BOP_REPLACE);
-        cover(pop && up_look);
+        cover(pop && head[`BM_OP] == `BOP_REPLACE);
     end
 `endif
 endmodule

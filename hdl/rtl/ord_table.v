@@ -1,17 +1,21 @@
 // Order table: reference -> {symbol, side, price, shares}. d-left hashing over TABLES x SLOTS block RAMs and a stash;
 // a new order goes to the emptiest bucket, none is ever moved.
-// Latency: buckets named by look_ref are read at once; the order of a message in stage c is on c_* in that stage, the
-// verdict one cycle later on v_*; look_ref of a looked-up order is due 3 cycles before c, that of a new one 1 before c.
-// Throughput: one message per 2 cycles; the last changes are forwarded, so the same reference may come back at once.
+// Latency: the buckets of look_ref are read at once; the order of a message in stage c is on c_* in that stage, the verdict
+// one cycle later on v_*. look_ref of a looked-up order is due 3 cycles before c, that of a new one 2 before c.
+// Throughput: one look per cycle, one message with an order per 2 cycles; the last changes are forwarded, so the same
+// reference may come back at once.
 // Overflow: an order whose buckets and the stash are full is not stored: verdict BV_FULL; it is never silently lost.
-// After reset 2^BUCKET_LOG2 cycles and five more clear the table (`ready` low). RAM_REG = 1 adds a register behind the RAM: look_ref
-// is then due one cycle earlier.
+// After reset 2^BUCKET_LOG2 cycles and six more clear the table (`ready` low). RAM_REG = 1 adds a register behind the RAM:
+// look_ref is then due one cycle earlier.
+//
+// A look: RAM (p1), each two bits of the references compared right behind it (p2), all 32 pairs together and the one entry
+// selected (p3 = c). What the messages in flight do to this reference is compared in p1 and applied in p2 and c.
 `default_nettype none
 `include "book_msg.vh"
 `include "fp_records.vh"
 module ord_table #(
     parameter TABLES = 4,        // at most 4
-    parameter SLOTS = 4,
+    parameter SLOTS = 4,         // a power of two
     parameter BUCKET_LOG2 = 12,
     parameter STASH_LOG2 = 4,
     parameter RAM_REG = 0
@@ -19,8 +23,8 @@ module ord_table #(
     input  wire             clk,
     input  wire             rst,
     output reg              ready,
+    input  wire             look_valid,
     input  wire [63:0]      look_ref,
-    input  wire [63:0]      next_ref,   // reference of the message that enters stage c at the coming edge
     input  wire             c_valid,
     input  wire [`BM_W-1:0] c_msg,
     output wire [31:0]      c_price,    // the looked-up order, meaningful for E C X D U
@@ -42,208 +46,340 @@ module ord_table #(
     output reg  [STASH_LOG2:0] stat_stash // orders in the stash
 );
     localparam WAYS = TABLES * SLOTS;
+    localparam SLOT_LOG2 = $clog2(SLOTS);
     localparam STASH = 1 << STASH_LOG2;
-    localparam PLACES = WAYS + STASH;
     localparam EW = 139;         // {valid, side, symbol 10, price 31, shares 32, reference 64}
-    localparam HISTORY = 5 + RAM_REG; // stages c+2 .. whose changes a read may not have seen
+    localparam DW = 74;          // {side, symbol, price, shares}
+    localparam AGES = 5 + RAM_REG; // messages in c and behind it whose changes a read may not have seen
+    localparam HISTORY = AGES - 1; // those behind v
+    localparam BW = BUCKET_LOG2;
     localparam PW = 8;           // a place: number of way, or WAYS + number in the stash
 
-    // Read: hash, RAM, compare. The stash is compared in the same cycle as the RAM's words.
-    wire [BUCKET_LOG2-1:0] look_bucket [0:TABLES-1];
-    wire [63:0]            p1_ref;
-    wire [BUCKET_LOG2-1:0] p1_bucket [0:TABLES-1];
-    reg  [63:0]            p1_ref_raw;
-    reg  [BUCKET_LOG2-1:0] p1_bucket_raw [0:TABLES-1];
-    wire [EW-1:0]          p1_entry [0:WAYS-1];
-    wire [PLACES-1:0]      p1_hit;
-    wire [WAYS-1:0]        p1_used;
-    reg  [PLACES-1:0]      p2_hit;
-    reg  [WAYS-1:0]        p2_used;
-    reg  [EW-1:0]          p2_entry [0:WAYS-1];
-    reg  [BUCKET_LOG2-1:0] p2_bucket [0:TABLES-1];
-    reg  [EW-1:0]          stash [0:STASH-1];
-
-    // Write.
+    // Write; clearing after reset.
     reg                    sweep;
-    reg  [BUCKET_LOG2-1:0] sweep_at;
-    reg  [3:0]             settled;
+    reg  [BW-1:0]          sweep_at;
+    reg  [4:0]             settled;
     wire                   write_valid;
     wire [PW-1:0]          write_place;
-    wire [BUCKET_LOG2-1:0] write_bucket;
+    wire [BW-1:0]          write_bucket;
     wire [EW-1:0]          write_entry;
-
     always @(posedge clk) begin
         if (rst) begin
             sweep <= 1'b1;
-            sweep_at <= {BUCKET_LOG2{1'b0}};
-            settled <= 4'd0;
+            sweep_at <= {BW{1'b0}};
+            settled <= 5'd0;
             ready <= 1'b0;
         end else begin
             sweep_at <= sweep_at + 1'b1;
             sweep <= sweep && !(&sweep_at);
             // A message that may come now was read for up to four cycles ago: those reads must have seen cleared buckets.
-            settled <= {settled[2:0], !sweep};
-            ready <= settled[3];
+            settled <= {settled[3:0], !sweep};
+            ready <= settled[4];
         end
     end
 
+    // Read: hash and RAM. p1 is the cycle in which the words are here.
+    wire [BW-1:0]          look_bucket [0:TABLES-1];
+    wire                   p1_valid;
+    wire [63:0]            p1_ref;
+    wire [BW-1:0]          p1_bucket [0:TABLES-1];
+    wire [63:0]            p1_buckets;   // 16 bits each
+    wire [EW-1:0]          p1_entry [0:WAYS-1];
+    reg                    read_valid;
+    reg  [63:0]            read_ref;
+    reg  [BW-1:0]          read_bucket [0:TABLES-1];
+    reg                    p2_valid;
+    reg  [BW-1:0]          p2_bucket [0:TABLES-1];
+    reg  [DW-1:0]          p2_data [0:WAYS-1];
+    reg  [WAYS-1:0]        p2_used_read;
+    reg  [WAYS-1:0]        p2_clash;  // written while it was read: what came out means nothing, and is forwarded
+    wire [WAYS-1:0]        p2_hit;
+    reg  [EW-1:0]          stash [0:STASH-1];
+    reg  [STASH-1:0]       p2_stash_hit;
+    always @(posedge clk) begin
+        if (rst) begin
+            read_valid <= 1'b0;
+            p2_valid <= 1'b0;
+        end else begin
+            read_valid <= look_valid;
+            p2_valid <= p1_valid;
+        end
+        if (look_valid)
+            read_ref <= look_ref;
+    end
     genvar t;
     genvar k;
     generate
-        for (t = 0; t < TABLES; t = t + 1) begin : tables
-            ord_hash #(.TABLE(t), .BUCKET_LOG2(BUCKET_LOG2)) hash (.order_ref(look_ref), .bucket(look_bucket[t]));
-            always @(posedge clk) begin
-                p1_bucket_raw[t] <= look_bucket[t];
-                p2_bucket[t] <= p1_bucket[t];
-            end
-            if (RAM_REG != 0) begin : late_bucket
-                reg [BUCKET_LOG2-1:0] held;
-                always @(posedge clk) held <= p1_bucket_raw[t];
-                assign p1_bucket[t] = held;
-            end else begin : same_bucket
-                assign p1_bucket[t] = p1_bucket_raw[t];
-            end
-        end
         if (RAM_REG != 0) begin : late_ref
+            reg        held_valid;
             reg [63:0] held;
-            always @(posedge clk) held <= p1_ref_raw;
+            always @(posedge clk) begin
+                held_valid <= read_valid && !rst;
+                held <= read_ref;
+            end
+            assign p1_valid = held_valid;
             assign p1_ref = held;
         end else begin : same_ref
-            assign p1_ref = p1_ref_raw;
+            assign p1_valid = read_valid;
+            assign p1_ref = read_ref;
+        end
+        for (t = TABLES; t < 4; t = t + 1) begin : no_tables
+            assign p1_buckets[16*t +: 16] = 16'd0;
+        end
+        for (t = 0; t < TABLES; t = t + 1) begin : tables
+            ord_hash #(.TABLE(t), .BUCKET_LOG2(BW)) hash (.order_ref(look_ref), .bucket(look_bucket[t]));
+            if (RAM_REG != 0) begin : late_bucket
+                reg [BW-1:0] held;
+                always @(posedge clk) held <= read_bucket[t];
+                assign p1_bucket[t] = held;
+            end else begin : same_bucket
+                assign p1_bucket[t] = read_bucket[t];
+            end
+            assign p1_buckets[16*t +: 16] = {{(16-BW){1'b0}}, p1_bucket[t]};
+            always @(posedge clk) begin
+                if (look_valid)
+                    read_bucket[t] <= look_bucket[t];
+                if (p1_valid)
+                    p2_bucket[t] <= p1_bucket[t];
+            end
         end
         for (k = 0; k < WAYS; k = k + 1) begin : ways
             wire [EW-1:0] raw;
-            ram_sdp #(.WIDTH(EW), .DEPTH_LOG2(BUCKET_LOG2)) ram (
+            ram_sdp #(.WIDTH(EW), .DEPTH_LOG2(BW)) words (
                 .clk(clk),
                 .we(sweep || (write_valid && write_place == k)),
                 .waddr(sweep ? sweep_at : write_bucket),
                 .wdata(sweep ? {EW{1'b0}} : write_entry),
-                .re(1'b1), .raddr(look_bucket[k / SLOTS]), .rdata(raw)
+                .re(look_valid), .raddr(look_bucket[k / SLOTS]), .rdata(raw)
             );
             if (RAM_REG != 0) begin : late
                 reg [EW-1:0] held;
-                always @(posedge clk) held <= raw;
+                always @(posedge clk) if (read_valid) held <= raw;
                 assign p1_entry[k] = held;
             end else begin : same
                 assign p1_entry[k] = raw;
             end
-            assign p1_used[k] = p1_entry[k][EW-1];
-            assign p1_hit[k] = p1_entry[k][EW-1] && p1_entry[k][63:0] == p1_ref;
-            always @(posedge clk) p2_entry[k] <= p1_entry[k];
+            // One LUT behind the RAM: pairs of bits.
+            wire [31:0] pair_same;
+            reg  [31:0] p2_pair;
+            for (t = 0; t < 32; t = t + 1) begin : pairs
+                assign pair_same[t] = p1_entry[k][2*t +: 2] == p1_ref[2*t +: 2];
+            end
+            always @(posedge clk) if (p1_valid) begin
+                p2_pair <= pair_same;
+                p2_used_read[k] <= p1_entry[k][EW-1];
+                p2_data[k] <= p1_entry[k][137:64];
+            end
+            assign p2_hit[k] = p2_used_read[k] && !p2_clash[k] && (&p2_pair);
         end
         for (k = 0; k < STASH; k = k + 1) begin : stashes
-            assign p1_hit[WAYS + k] = stash[k][EW-1] && stash[k][63:0] == p1_ref;
-            always @(posedge clk)
+            always @(posedge clk) begin
                 if (rst)
                     stash[k][EW-1] <= 1'b0;
                 else if (write_valid && write_place == WAYS + k)
                     stash[k] <= write_entry;
-        end
-    endgenerate
-    always @(posedge clk) begin
-        p1_ref_raw <= look_ref;
-        p2_hit <= p1_hit;
-        p2_used <= p1_used;
-    end
-
-    // Select: the hit is one-hot, so the entry is an OR of masked entries.
-    wire [EW-1:0]          masked [0:PLACES-1];
-    wire [EW-1:0]          entry_or [0:PLACES-1];
-    wire [PW-1:0]          place_or [0:PLACES-1];
-    wire [BUCKET_LOG2-1:0] bucket_or [0:PLACES-1];
-    generate
-        for (k = 0; k < PLACES; k = k + 1) begin : picks
-            wire [PW-1:0] number;
-            assign number = k;
-            if (k < WAYS) begin : way
-                assign masked[k] = p2_hit[k] ? p2_entry[k] : {EW{1'b0}};
-                assign bucket_or[k] = (p2_hit[k] ? p2_bucket[k / SLOTS] : {BUCKET_LOG2{1'b0}})
-                    | (k == 0 ? {BUCKET_LOG2{1'b0}} : bucket_or[k == 0 ? 0 : k - 1]);
-            end else begin : stashed
-                assign masked[k] = p2_hit[k] ? stash[k - WAYS] : {EW{1'b0}};
-                assign bucket_or[k] = bucket_or[k - 1];
-            end
-            if (k == 0) begin : first
-                assign entry_or[k] = masked[k];
-                assign place_or[k] = {PW{p2_hit[k]}} & number;
-            end else begin : rest
-                assign entry_or[k] = entry_or[k - 1] | masked[k];
-                assign place_or[k] = place_or[k - 1] | ({PW{p2_hit[k]}} & number);
+                if (p1_valid)
+                    p2_stash_hit[k] <= stash[k][EW-1] && stash[k][63:0] == p1_ref;
             end
         end
     endgenerate
-    reg                   p3_hit;
-    reg [EW-1:0]          p3_entry;
-    reg [PW-1:0]          p3_place;
-    reg [BUCKET_LOG2-1:0] p3_bucket;
-    always @(posedge clk) begin
-        p3_hit <= |p2_hit;
-        p3_entry <= entry_or[PLACES - 1];
-        p3_place <= place_or[PLACES - 1];
-        p3_bucket <= bucket_or[PLACES - 1];
-    end
 
     // The last changes, by age: index i is the message in stage c+2+i. `was` is the order it looked up, as the message
     // left it (live or gone); `put` the order it added.
-    reg                   was_valid [0:HISTORY-1];
-    reg                   was_live [0:HISTORY-1];
-    reg [EW-1:0]          was_entry [0:HISTORY-1];
-    reg [PW-1:0]          was_place [0:HISTORY-1];
-    reg [BUCKET_LOG2-1:0] was_bucket [0:HISTORY-1];
-    reg                   put_valid [0:HISTORY-1];
-    reg [EW-1:0]          put_entry [0:HISTORY-1];
-    reg [PW-1:0]          put_place [0:HISTORY-1];
-    reg [BUCKET_LOG2-1:0] put_bucket [0:HISTORY-1];
+    reg                    was_valid [0:HISTORY-1];
+    reg                    was_live [0:HISTORY-1];
+    reg  [EW-1:0]          was_entry [0:HISTORY-1];
+    reg  [PW-1:0]          was_place [0:HISTORY-1];
+    reg  [BW-1:0]          was_bucket [0:HISTORY-1];
+    reg                    put_valid [0:HISTORY-1];
+    reg  [EW-1:0]          put_entry [0:HISTORY-1];
+    reg  [PW-1:0]          put_place [0:HISTORY-1];
+    reg  [BW-1:0]          put_bucket [0:HISTORY-1];
+    wire                   v_takes;
+    wire                   v_puts;
+    reg                    v_live;
+    reg  [EW-1:0]          v_after;
+    reg  [PW-1:0]          v_place;
+    reg  [BW-1:0]          v_bucket;
+    reg  [63:0]            v_put_ref;
+    reg  [PW-1:0]          v_put_place;
+    reg  [BW-1:0]          v_put_bucket;
+    wire [63:0]            c_put_ref;
+    assign c_put_ref = c_msg[`BM_OP] == `BOP_ADD ? c_msg[`BM_REF] : c_msg[`BM_REF2];
 
-    // Stage c: the order as RAM or a younger change has it. The references were compared one cycle ahead.
-    reg  [63:0]           v_put_ref;
-    reg  [HISTORY-1:0]    same_was;
-    reg  [HISTORY-1:0]    same_put;
-    wire [HISTORY:0]      chosen_hit;
-    wire [EW-1:0]         chosen_entry [0:HISTORY];
-    wire [PW-1:0]         chosen_place [0:HISTORY];
-    wire [BUCKET_LOG2-1:0] chosen_bucket [0:HISTORY];
-    assign chosen_hit[HISTORY] = p3_hit;
-    assign chosen_entry[HISTORY] = p3_entry;
-    assign chosen_place[HISTORY] = p3_place;
-    assign chosen_bucket[HISTORY] = p3_bucket;
+    // p1: is the reference that of a message in c (age 0), v (1) or behind? In p2 they are one stage further on.
+    reg  [AGES-1:0] same_was;
+    reg  [AGES-1:0] same_put;
+    // ... and does that message change a bucket that was read? (Ages from 1: the one before a new order is not in c.)
+    wire            patch_live [1:AGES-1];  // put into the place, or taken out of it
+    wire [WAYS-1:0] patch_was [1:AGES-1];   // which place, when it is a bucket of ours
+    wire [WAYS-1:0] patch_put [1:AGES-1];
     genvar h;
     generate
-        for (h = 0; h < HISTORY; h = h + 1) begin : ages
-            wire is_put;
-            wire is_was;
-            assign is_put = put_valid[h] && same_put[h];
-            assign is_was = was_valid[h] && same_was[h];
-            assign chosen_hit[h] = is_put ? 1'b1 : is_was ? was_live[h] : chosen_hit[h + 1];
-            assign chosen_entry[h] = is_put ? put_entry[h] : is_was ? was_entry[h] : chosen_entry[h + 1];
-            assign chosen_place[h] = is_put ? put_place[h] : is_was ? was_place[h] : chosen_place[h + 1];
-            assign chosen_bucket[h] = is_put ? put_bucket[h] : is_was ? was_bucket[h] : chosen_bucket[h + 1];
-            if (h == 0) begin : young
-                always @(posedge clk) begin
-                    same_was[h] <= next_ref == v_msg[`BM_REF];
-                    same_put[h] <= next_ref == v_put_ref;
+        for (h = 0; h < AGES; h = h + 1) begin : compares
+            wire [63:0] was_ref;
+            wire [63:0] put_ref;
+            if (h == 0) begin : in_c
+                assign was_ref = c_msg[`BM_REF];
+                assign put_ref = c_put_ref;
+            end else if (h == 1) begin : in_v
+                assign was_ref = v_msg[`BM_REF];
+                assign put_ref = v_put_ref;
+            end else begin : behind
+                assign was_ref = was_entry[h - 2][63:0];
+                assign put_ref = put_entry[h - 2][63:0];
+            end
+            always @(posedge clk) if (p1_valid) begin
+                same_was[h] <= was_ref == p1_ref;
+                same_put[h] <= put_ref == p1_ref;
+            end
+            if (h > 0) begin : places
+                wire          was_here;
+                wire          put_here;
+                wire [PW-1:0] place_was;
+                wire [PW-1:0] place_put;
+                wire [BW-1:0] bucket_was;
+                wire [BW-1:0] bucket_put;
+                wire [1:0]    table_was;
+                wire [1:0]    table_put;
+                wire          match_was;
+                wire          match_put;
+                wire [WAYS-1:0] way_was;
+                wire [WAYS-1:0] way_put;
+                if (h == 1) begin : in_v
+                    assign was_here = v_takes;
+                    assign put_here = v_puts;
+                    assign patch_live[h] = v_live;
+                    assign place_was = v_place;
+                    assign place_put = v_put_place;
+                    assign bucket_was = v_bucket;
+                    assign bucket_put = v_put_bucket;
+                end else begin : behind
+                    assign was_here = was_valid[h - 2];
+                    assign put_here = put_valid[h - 2];
+                    assign patch_live[h] = was_live[h - 2];
+                    assign place_was = was_place[h - 2];
+                    assign place_put = put_place[h - 2];
+                    assign bucket_was = was_bucket[h - 2];
+                    assign bucket_put = put_bucket[h - 2];
                 end
-            end else begin : old
-                always @(posedge clk) begin
-                    same_was[h] <= next_ref == was_entry[h - 1][63:0];
-                    same_put[h] <= next_ref == put_entry[h - 1][63:0];
-                end
+                assign table_was = place_was[SLOT_LOG2 +: 2];
+                assign table_put = place_put[SLOT_LOG2 +: 2];
+                // A place in the stash is beyond the vector.
+                assign match_was = was_here && bucket_was == p1_buckets[16*table_was +: BW];
+                assign match_put = put_here && bucket_put == p1_buckets[16*table_put +: BW];
+                assign way_was = {{(WAYS-1){1'b0}}, match_was} << place_was;
+                assign way_put = {{(WAYS-1){1'b0}}, match_put} << place_put;
+                assign patch_was[h] = way_was;
+                assign patch_put[h] = way_put;
             end
         end
     endgenerate
+    // The youngest change of each place that was read.
+    wire [WAYS-1:0] fill [1:AGES];
+    wire [WAYS-1:0] empty [1:AGES];
+    reg  [WAYS-1:0] p2_fill;
+    reg  [WAYS-1:0] p2_empty;
+    assign fill[AGES] = {WAYS{1'b0}};
+    assign empty[AGES] = {WAYS{1'b0}};
+    generate
+        for (h = 1; h < AGES; h = h + 1) begin : youngest
+            wire [WAYS-1:0] fills;
+            wire [WAYS-1:0] empties;
+            assign fills = patch_put[h] | (patch_live[h] ? patch_was[h] : {WAYS{1'b0}});
+            assign empties = patch_live[h] ? {WAYS{1'b0}} : patch_was[h] & ~patch_put[h];
+            assign fill[h] = fills | (fill[h + 1] & ~empties);
+            assign empty[h] = empties | (empty[h + 1] & ~fills);
+        end
+    endgenerate
+    always @(posedge clk) if (p1_valid) begin
+        p2_fill <= fill[1];
+        p2_empty <= empty[1];
+        p2_clash <= patch_was[3 + RAM_REG] | patch_put[4 + RAM_REG]; // written from c+2, from c+3
+    end
+
+    // p2: select. The hit is one-hot, so the entry is an OR of masked entries; a change in flight comes before all of them.
+    wire [DW+PW+BW-1:0] ram_or [0:WAYS-1];      // {data, place, bucket}
+    wire [DW+PW-1:0]    stash_or [0:STASH-1];
+    generate
+        for (k = 0; k < WAYS; k = k + 1) begin : picks
+            wire [PW-1:0] number;
+            wire [DW+PW+BW-1:0] mine;
+            assign number = k;
+            assign mine = {p2_data[k], number, p2_bucket[k / SLOTS]} & {(DW+PW+BW){p2_hit[k]}};
+            if (k == 0) begin : first
+                assign ram_or[k] = mine;
+            end else begin : rest
+                assign ram_or[k] = ram_or[k - 1] | mine;
+            end
+        end
+        for (k = 0; k < STASH; k = k + 1) begin : stash_picks
+            wire [PW-1:0] number;
+            wire [DW+PW-1:0] mine;
+            assign number = WAYS + k;
+            assign mine = {stash[k][137:64], number} & {(DW+PW){p2_stash_hit[k]}};
+            if (k == 0) begin : first
+                assign stash_or[k] = mine;
+            end else begin : rest
+                assign stash_or[k] = stash_or[k - 1] | mine;
+            end
+        end
+    endgenerate
+    wire [HISTORY:0]     flight_known; // a change behind v is of this reference
+    wire [HISTORY:0]     flight_live;
+    wire [DW+PW+BW-1:0]  flight [0:HISTORY];
+    assign flight_known[HISTORY] = 1'b0;
+    assign flight_live[HISTORY] = 1'b0;
+    assign flight[HISTORY] = {(DW+PW+BW){1'b0}};
+    generate
+        for (h = 0; h < HISTORY; h = h + 1) begin : flights
+            wire is_put;
+            wire is_was;
+            assign is_put = put_valid[h] && same_put[h + 1];
+            assign is_was = was_valid[h] && same_was[h + 1];
+            assign flight_known[h] = is_put || is_was || flight_known[h + 1];
+            assign flight_live[h] = is_put ? 1'b1 : is_was ? was_live[h] : flight_live[h + 1];
+            assign flight[h] = is_put ? {put_entry[h][137:64], put_place[h], put_bucket[h]}
+                : is_was ? {was_entry[h][137:64], was_place[h], was_bucket[h]} : flight[h + 1];
+        end
+    endgenerate
+    wire                   p2_known;
+    reg                    p3_hit;
+    reg  [DW+PW+BW-1:0]    p3_order;
+    reg                    young_put; // the message now in c+2 put it, or changed it
+    reg                    young_was;
+    assign p2_known = flight_known[0] ? flight_live[0] : (|p2_hit) || (|p2_stash_hit);
+    always @(posedge clk) begin
+        if (rst) begin
+            young_put <= 1'b0;
+            young_was <= 1'b0;
+        end else begin
+            young_put <= p2_valid && same_put[0] && v_puts;
+            young_was <= p2_valid && same_was[0] && v_takes;
+        end
+        if (p2_valid) begin
+            p3_hit <= p2_known;
+            p3_order <= flight_known[0] ? flight[0] : ram_or[WAYS-1] | {stash_or[STASH-1], {BW{1'b0}}};
+        end
+    end
+
+    // Stage c: the order, or what the message two ahead, now in c+2, made of it.
     wire                   c_hit;
-    wire [EW-1:0]          c_entry;
+    wire [DW+PW+BW-1:0]    c_order;
+    wire [9:0]             c_owner;
     wire [3:0]             c_op;
     wire                   c_look;
     wire                   c_adds;
-    assign c_hit = chosen_hit[0];
-    assign c_entry = chosen_entry[0];
+    assign c_hit = young_put || (young_was ? was_live[0] : p3_hit);
+    assign c_order = young_put ? {put_entry[0][137:64], put_place[0], put_bucket[0]}
+        : young_was ? {was_entry[0][137:64], was_place[0], was_bucket[0]} : p3_order;
     assign c_op = c_msg[`BM_OP];
     assign c_look = c_op == `BOP_EXEC || c_op == `BOP_CANCEL || c_op == `BOP_DELETE || c_op == `BOP_REPLACE;
     assign c_adds = c_op == `BOP_ADD || c_op == `BOP_REPLACE;
-    assign c_shares = c_entry[95:64];
-    assign c_price = {1'b0, c_entry[126:96]};
-    assign c_side = c_entry[137];
+    assign c_shares = c_order[PW+BW +: 32];
+    assign c_price = {1'b0, c_order[PW+BW+32 +: 31]};
+    assign c_owner = c_order[PW+BW+63 +: 10];
+    assign c_side = c_order[PW+BW+73];
 
     // Stage c -> v: everything that the looked-up order decides.
     wire [31:0] c_taken;
@@ -263,7 +399,7 @@ module ord_table #(
             c_code = `FP_E_BAD_FIELD;
             if (!c_hit)
                 c_verdict = `BV_UNKNOWN;
-            else if (c_entry[136:127] != c_msg[`BM_SYM])
+            else if (c_owner != c_msg[`BM_SYM])
                 c_verdict = `BV_WRONG;
             else if (c_op == `BOP_REPLACE) begin
                 if (c_taken == 32'd0 || c_bad_price)
@@ -278,91 +414,18 @@ module ord_table #(
             end
         end
     end
-    reg                    v_look;
-    reg                    v_adds;
-    reg                    v_live;
-    reg  [EW-1:0]          v_after;
-    reg  [PW-1:0]          v_place;
-    reg  [BUCKET_LOG2-1:0] v_bucket;
-    always @(posedge clk) begin
-        v_valid <= c_valid && !rst;
-        v_msg <= c_msg;
-        v_verdict_look <= c_verdict;
-        v_code_look <= c_code;
-        v_price <= c_price;
-        v_shares <= c_shares;
-        v_side <= c_look ? c_side : c_msg[`BM_SIDE];
-        v_owner <= c_entry[136:127];
-        v_look <= c_look;
-        v_adds <= c_adds;
-        v_live <= !c_all;
-        v_after <= {!c_all, c_entry[137:96], c_shares - c_taken, c_msg[`BM_REF]};
-        v_place <= chosen_place[0];
-        v_bucket <= chosen_bucket[0];
-        v_put_ref <= c_op == `BOP_ADD ? c_msg[`BM_REF] : c_msg[`BM_REF2];
-    end
 
-    // Stage v: the new reference. Its buckets were read when the message was about to enter c; what the messages in
-    // c+3 .. c+6 changed since is patched in, youngest last. (Index 1 of the history is c+3.)
-    reg  [HISTORY-1:0] put_same_was;  // the same reference, compared one cycle ahead
-    reg  [HISTORY-1:0] put_same_put;
-    reg  [HISTORY-1:0] was_here;      // the same bucket
-    reg  [HISTORY-1:0] put_here;
-    wire [HISTORY-1:0] known_was;
-    wire [HISTORY-1:0] known_put;
-    wire [63:0]        c_put_ref;
-    assign c_put_ref = c_op == `BOP_ADD ? c_msg[`BM_REF] : c_msg[`BM_REF2];
-    generate
-        for (h = 0; h < HISTORY; h = h + 1) begin : put_ages
-            if (h == 0) begin : none
-                always @(posedge clk) begin
-                    put_same_was[h] <= 1'b0;
-                    put_same_put[h] <= 1'b0;
-                    was_here[h] <= 1'b0;
-                    put_here[h] <= 1'b0;
-                end
-            end else begin : some
-                wire [TABLES-1:0] was_match;
-                wire [TABLES-1:0] put_match;
-                for (t = 0; t < TABLES; t = t + 1) begin : sides
-                    assign was_match[t] = was_place[h-1] >= t*SLOTS && was_place[h-1] < (t+1)*SLOTS && was_bucket[h-1] == p1_bucket[t];
-                    assign put_match[t] = put_place[h-1] >= t*SLOTS && put_place[h-1] < (t+1)*SLOTS && put_bucket[h-1] == p1_bucket[t];
-                end
-                always @(posedge clk) begin
-                    put_same_was[h] <= was_entry[h-1][63:0] == c_put_ref;
-                    put_same_put[h] <= put_entry[h-1][63:0] == c_put_ref;
-                    was_here[h] <= |was_match;
-                    put_here[h] <= |put_match;
-                end
-            end
-            assign known_was[h] = was_valid[h] && put_same_was[h];
-            assign known_put[h] = put_valid[h] && put_same_put[h];
-        end
-    endgenerate
-    wire [HISTORY:0] known;
-    wire [WAYS-1:0]  used [0:HISTORY];
-    assign known[HISTORY] = |p2_hit;
-    assign used[HISTORY] = p2_used;
-    generate
-        for (h = 0; h < HISTORY; h = h + 1) begin : patches
-            assign known[h] = known_put[h] ? 1'b1 : known_was[h] ? was_live[h] : known[h + 1];
-            for (k = 0; k < WAYS; k = k + 1) begin : slots
-                assign used[h][k] = put_valid[h] && put_here[h] && put_place[h] == k ? 1'b1
-                    : was_valid[h] && was_here[h] && was_place[h] == k ? was_live[h] : used[h + 1][k];
-            end
-        end
-    endgenerate
-
-    // Where it goes: the table with most free slots here, the leftmost of equals; its first free slot; else the stash.
+    // Stage c -> v: where a new order goes, its look being in p2: the table with most free slots, the leftmost of equals;
+    // its first free slot; else the stash.
     wire [WAYS-1:0]   free;
     wire [3:0]        room [0:TABLES-1];
     wire [3:0]        best_room [0:TABLES-1];
     wire [PW-1:0]     best_place [0:TABLES-1];
-    wire [BUCKET_LOG2-1:0] best_bucket [0:TABLES-1];
-    wire [STASH-1:0]  stash_free;
+    wire [BW-1:0]     best_bucket [0:TABLES-1];
+    reg  [STASH-1:0]  stash_taken;  // with what the messages behind c have done
     wire [STASH_LOG2-1:0] stash_index;
     wire              stash_full;
-    assign free = ~used[0];
+    assign free = ~((p2_used_read & ~p2_empty) | p2_fill);
     generate
         for (t = 0; t < TABLES; t = t + 1) begin : choose
             wire [3:0] count [0:SLOTS-1];
@@ -393,55 +456,89 @@ module ord_table #(
             end
         end
         for (k = 0; k < STASH; k = k + 1) begin : stash_room
-            assign stash_free[k] = !stash[k][EW-1] && !(put_valid[1] && put_place[1] == WAYS + k);
+            always @(posedge clk)
+                if (rst)
+                    stash_taken[k] <= 1'b0;
+                else if (v_puts && v_put_place == WAYS + k)
+                    stash_taken[k] <= 1'b1;
+                else if (v_takes && !v_live && v_place == WAYS + k)
+                    stash_taken[k] <= 1'b0;
         end
     endgenerate
-    // The put of the message two ahead is being written right now.
-    prio64 #(.LOG2(STASH_LOG2)) stash_first (.bits(stash_free), .index(stash_index), .none(stash_full));
+    prio64 #(.LOG2(STASH_LOG2)) stash_first (.bits(~stash_taken), .index(stash_index), .none(stash_full));
+    wire in_table;
+    assign in_table = free != {WAYS{1'b0}};
 
-    wire          in_table;
-    wire          full;
-    wire          v_breaks; // the new reference makes a verdict of its own
-    wire [PW-1:0] v_put_place;
-    assign in_table = best_room[TABLES - 1] != 4'd0;
-    assign full = !in_table && stash_full;
-    assign v_put_place = in_table ? best_place[TABLES - 1] : WAYS + {{(PW-STASH_LOG2){1'b0}}, stash_index};
-    assign v_breaks = v_verdict_look == `BV_OK && v_adds && (known[0] || full);
-    assign v_verdict = !v_breaks ? v_verdict_look : known[0] ? `BV_CONTRA : `BV_FULL;
+    reg  v_look;
+    reg  v_adds;
+    reg  v_known;  // the new reference is in the book already
+    reg  v_no_room;
+    always @(posedge clk) begin
+        v_valid <= c_valid && !rst;
+        if (c_valid) begin
+            v_msg <= c_msg;
+            v_verdict_look <= c_verdict;
+            v_code_look <= c_code;
+            v_price <= c_price;
+            v_shares <= c_shares;
+            v_side <= c_look ? c_side : c_msg[`BM_SIDE];
+            v_owner <= c_owner;
+            v_look <= c_look;
+            v_adds <= c_adds;
+            v_live <= !c_all;
+            v_after <= {!c_all, c_side, c_owner, c_order[PW+BW+32 +: 31], c_shares - c_taken, c_msg[`BM_REF]};
+            v_place <= c_order[BW +: PW];
+            v_bucket <= c_order[BW-1:0];
+            v_put_ref <= c_put_ref;
+            v_known <= p2_known;
+            v_no_room <= !in_table && stash_full;
+            v_put_place <= in_table ? best_place[TABLES - 1] : WAYS + {{(PW-STASH_LOG2){1'b0}}, stash_index};
+            v_put_bucket <= best_bucket[TABLES - 1];
+        end
+    end
+
+    // Stage v.
+    wire v_breaks; // the new reference makes a verdict of its own
+    assign v_breaks = v_verdict_look == `BV_OK && v_adds && (v_known || v_no_room);
+    assign v_verdict = !v_breaks ? v_verdict_look : v_known ? `BV_CONTRA : `BV_FULL;
     assign v_code = !v_breaks ? v_code_look : `FP_E_DUPLICATE;
+    assign v_done = v_look && !v_live;
+    assign v_takes = v_valid && v_look && v_verdict_look == `BV_OK && !(v_adds && v_known);
+    assign v_puts = v_valid && v_adds && v_verdict_look == `BV_OK && !v_known && !v_no_room;
 
     // The record of what this message changed; the old order is written in stage c+2, the new one in c+3, so that a
     // replace needs one write port. (The next message that writes is at least two cycles behind.)
-    wire v_takes;
-    wire v_puts;
-    assign v_done = v_look && !v_live;
-    assign v_takes = v_valid && v_look && (v_verdict == `BV_OK || v_verdict == `BV_FULL);
-    assign v_puts = v_valid && v_adds && v_verdict == `BV_OK;
     generate
         for (h = 0; h < HISTORY; h = h + 1) begin : history
             if (h == 0) begin : young
                 always @(posedge clk) begin
                     was_valid[h] <= v_takes && !rst;
                     put_valid[h] <= v_puts && !rst;
-                    was_live[h] <= v_live;
-                    was_entry[h] <= v_after;
-                    was_place[h] <= v_place;
-                    was_bucket[h] <= v_bucket;
-                    put_entry[h] <= {1'b1, v_side, v_msg[`BM_SYM], v_msg[286:256], v_msg[`BM_SHARES], v_put_ref};
-                    put_place[h] <= v_put_place;
-                    put_bucket[h] <= best_bucket[TABLES - 1];
+                    if (v_valid) begin
+                        was_live[h] <= v_live;
+                        was_entry[h] <= v_after;
+                        was_place[h] <= v_place;
+                        was_bucket[h] <= v_bucket;
+                        put_entry[h] <= {1'b1, v_side, v_msg[`BM_SYM], v_msg[286:256], v_msg[`BM_SHARES], v_put_ref};
+                        put_place[h] <= v_put_place;
+                        put_bucket[h] <= v_put_bucket;
+                    end
                 end
             end else begin : old
                 always @(posedge clk) begin
                     was_valid[h] <= was_valid[h - 1] && !rst;
                     put_valid[h] <= put_valid[h - 1] && !rst;
-                    was_live[h] <= was_live[h - 1];
-                    was_entry[h] <= was_entry[h - 1];
-                    was_place[h] <= was_place[h - 1];
-                    was_bucket[h] <= was_bucket[h - 1];
-                    put_entry[h] <= put_entry[h - 1];
-                    put_place[h] <= put_place[h - 1];
-                    put_bucket[h] <= put_bucket[h - 1];
+                    if (was_valid[h - 1]) begin
+                        was_live[h] <= was_live[h - 1];
+                        was_entry[h] <= was_entry[h - 1];
+                        was_place[h] <= was_place[h - 1];
+                        was_bucket[h] <= was_bucket[h - 1];
+                    end
+                    if (put_valid[h - 1]) begin
+                        put_entry[h] <= put_entry[h - 1];
+                        put_place[h] <= put_place[h - 1];
+                        put_bucket[h] <= put_bucket[h - 1];
+                    end
                 end
             end
         end
@@ -452,9 +549,9 @@ module ord_table #(
     assign write_entry = was_valid[0] ? was_entry[0] : put_entry[1];
 
     wire leaves;
-    assign leaves = was_valid[0] && !was_live[0];
     wire stash_in;
     wire stash_out;
+    assign leaves = was_valid[0] && !was_live[0];
     assign stash_in = put_valid[1] && put_place[1] >= WAYS;
     assign stash_out = leaves && was_place[0] >= WAYS;
     always @(posedge clk) begin
@@ -463,10 +560,12 @@ module ord_table #(
             stat_peak <= 32'd0;
             stat_stash <= {(STASH_LOG2+1){1'b0}};
         end else begin
-            stat_live <= stat_live + {31'd0, put_valid[1]} - {31'd0, leaves};
+            if (put_valid[1] != leaves)
+                stat_live <= leaves ? stat_live - 32'd1 : stat_live + 32'd1;
             if (stat_live > stat_peak)
                 stat_peak <= stat_live;
-            stat_stash <= stat_stash + {{STASH_LOG2{1'b0}}, stash_in} - {{STASH_LOG2{1'b0}}, stash_out};
+            if (stash_in != stash_out)
+                stat_stash <= stash_out ? stat_stash - 1'b1 : stat_stash + 1'b1;
         end
     end
 
@@ -480,7 +579,9 @@ module ord_table #(
     reg [63:0] f_look1;
     reg [63:0] f_look2;
     reg [63:0] f_look3;
-    reg [63:0] f_next;
+    reg        f_valid1;
+    reg        f_valid2;
+    reg        f_valid3;
     reg        f_was_c;
     reg        f_live;
     reg [31:0] f_price;
@@ -503,7 +604,9 @@ module ord_table #(
         f_look1 <= look_ref;
         f_look2 <= f_look1;
         f_look3 <= f_look2;
-        f_next <= next_ref;
+        f_valid1 <= look_valid && !rst;
+        f_valid2 <= f_valid1 && !rst;
+        f_valid3 <= f_valid2 && !rst;
         f_was_c <= c_valid && !rst;
         if (rst)
             f_live <= 1'b0;
@@ -528,10 +631,9 @@ module ord_table #(
         if (c_valid) begin
             assume(ready && !f_was_c);
             assume(c_msg[`BM_OP] <= `BOP_REPLACE);
-            assume(f_next == c_msg[`BM_REF]);
-            assume(c_msg[`BM_OP] == `BOP_ADD || f_look3 == c_msg[`BM_REF]);
-            assume(c_msg[`BM_OP] != `BOP_ADD || f_look1 == c_msg[`BM_REF]);
-            assume(c_msg[`BM_OP] != `BOP_REPLACE || f_look1 == c_msg[`BM_REF2]);
+            assume(c_msg[`BM_OP] == `BOP_ADD || (f_valid3 && f_look3 == c_msg[`BM_REF]));
+            assume(c_msg[`BM_OP] != `BOP_ADD || (f_valid2 && f_look2 == c_msg[`BM_REF]));
+            assume(c_msg[`BM_OP] != `BOP_REPLACE || (f_valid2 && f_look2 == c_msg[`BM_REF2]));
             assume(c_msg[`BM_OP] != `BOP_ADD || (c_msg[`BM_SHARES] != 0 && c_msg[`BM_PRICE] != 0 && c_msg[`BM_PRICE] <= `FP_PRICE_MAX));
         end
     end

@@ -84,6 +84,8 @@ class Bench:
             messages[item.cycle] = item.norm
             if item.hint is not None:
                 hints[item.hint] = 1 << 64 | item.norm.ref
+            if item.hint is not None and item.hint_new is not None:
+                hints[item.hint_new] = 1 << 64 | item.norm.ref2
         early = False
         for now in range(max(messages, default=0) + 1):
             if now in messages:

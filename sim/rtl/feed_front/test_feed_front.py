@@ -80,17 +80,22 @@ def check_early(bench: Bench, pause: float) -> None:
     hints = iter(bench.early)
     ahead: dict[str, set[int]] = {}
     for norm in bench.messages():
-        if chr(norm.type) in "ECXDU" and norm.fault == 0:
+        if chr(norm.type) in "AFECXDU" and norm.fault in (itch.SOUND, itch.BAD_FIELD):
             cycle, ref = next(hints)
             assert ref == norm.ref
             ahead.setdefault(chr(norm.type), set()).add(norm.cycle - cycle)
+            if chr(norm.type) == "U":
+                cycle, ref = next(hints)
+                assert ref == norm.ref2
+                ahead.setdefault("new", set()).add(norm.cycle - cycle)
     assert next(hints, None) is None
     assert min(min(cycles) for cycles in ahead.values()) >= 1
     if pause == 0.0:
         assert ahead["D"] == {1}
         assert ahead["X"] <= {1, 2}
         assert min(ahead["E"]) >= 2
-        assert min(ahead["C"] | ahead["U"]) >= 3
+        assert min(ahead["A"] | ahead["F"] | ahead["C"] | ahead["U"]) >= 3
+        assert ahead["new"] == {2}
         bench.dut._log.info("cycles from early hint to norm_valid: %s", ahead)
 
 
@@ -299,7 +304,7 @@ async def sessions(dut: Any) -> None:
     message = [itch.build(bench.rng, "A") for _ in range(20)]
     other = b"SESSION 02"
     await bench.send("b", [Packet(1, message[:2], session=other), Packet(1, count=0, session=other)])
-    await bench.cycles.wait(12)
+    await bench.cycles.wait(30)
     assert bench.messages() == []
     assert [(n.type, n.price, n.shares, n.ref, n.line_b) for n in bench.norm] == [
         (itch.FRAME_BAD, WRONG_SESSION, 0, 1, 1)
@@ -308,7 +313,7 @@ async def sessions(dut: Any) -> None:
     bench.norm.clear()
     await bench.send("a", [Packet(1, message[:2]), Packet(3, count=0), Packet(3, count=END_OF_SESSION)])
     await bench.send("b", [Packet(1, message[:2]), Packet(3, count=END_OF_SESSION), Packet(3, count=END_OF_SESSION)])
-    await bench.cycles.wait(12)
+    await bench.cycles.wait(30)
     assert [(n.type, n.shares) for n in bench.notices()] == [(itch.SESSION, 1), (itch.SESSION, 2)]
     assert len(bench.messages()) == 2
     assert int(dut.session.value).to_bytes(10, "big") == SESSION
@@ -319,7 +324,7 @@ async def sessions(dut: Any) -> None:
     dut.cmd_resync.value = 0
     bench.arrived["a"].clear()
     await bench.send("a", [Packet(1, message[2:5], session=other), Packet(4, count=END_OF_SESSION, session=other)])
-    await bench.cycles.wait(12)
+    await bench.cycles.wait(30)
     assert [n.seq for n in bench.messages()] == [1, 2, 3]
     assert [(n.type, n.shares) for n in bench.notices()] == [(itch.SESSION, 1), (itch.SESSION, 2)]
 
@@ -333,7 +338,7 @@ async def joining_late(dut: Any) -> None:
     message = [itch.build(bench.rng, "X") for _ in range(8)]
     await bench.send("b", [Packet(first, message[:4])])
     await bench.send("a", [Packet(first + 2, message[2:])])
-    await bench.cycles.wait(12)
+    await bench.cycles.wait(30)
     assert [n.seq for n in bench.messages()] == list(range(first, first + 8))
     assert int(dut.expected_seq.value) == first + 8
 
@@ -346,7 +351,7 @@ async def far_ahead(dut: Any) -> None:
     message = [itch.build(bench.rng, "D") for _ in range(8)]
     wild = Packet(1 << 40, message[:2])
     await bench.send("a", [Packet(1, message[:2]), wild, wild, Packet(3, message[2:4]), wild])
-    await bench.cycles.wait(12)
+    await bench.cycles.wait(30)
     assert [n.seq for n in bench.messages()] == [1, 2, 3, 4]
     bad = [(n.price, n.ref, n.shares) for n in bench.notices() if n.type == itch.FRAME_BAD]
     assert bad == [(BAD_FIELD, 1 << 40, 0)] * 3
@@ -476,7 +481,7 @@ async def resets_anywhere(dut: Any) -> None:
         bench.norm.clear()
         bench.arrived["a"].clear()
         await bench.send("a", [frame])
-        await bench.cycles.wait(12)
+        await bench.cycles.wait(30)
         assert [n.seq for n in bench.messages()] == [1, 2]
         assert [n.type for n in bench.notices()] == [itch.SESSION]
         check_latency(bench)

@@ -63,11 +63,11 @@ class Chunks:
         self.rng = rng
         self.dut.chunk_valid.value = 0
 
-    async def send(self, message: bytes, offset: int, sequence: int, pause: float = 0.0) -> tuple[int, int | None]:
-        """Returns the cycles of the last chunk and of the chunk that completes bytes 11..18."""
+    async def send(self, message: bytes, offset: int, sequence: int, pause: float = 0.0) -> tuple[int, list[int]]:
+        """Returns the cycles of the last chunk and of the chunks that complete bytes 11..18 and 19..26."""
         dut, rng = self.dut, self.rng
         room = 16 - offset
-        complete: int | None = None
+        complete: list[int] = []
         index = 0
         while True:
             while pause and rng.random() < pause:
@@ -84,8 +84,8 @@ class Chunks:
             dut.chunk_length.value = len(message)
             dut.chunk_seq.value = sequence
             cycle = self.cycles.now + 1
-            if complete is None and 8 * index + room >= 19:
-                complete = cycle
+            if len(complete) < 2 and 8 * index + room >= 19 + 8 * len(complete):
+                complete.append(cycle)
             await RisingEdge(dut.clk)
             if last:
                 dut.chunk_valid.value = 0
@@ -123,9 +123,10 @@ async def run(
         letter = chr(message[0])
         if expected["fault"] in (itch.SOUND, itch.BAD_FIELD):
             assert symbol == int(letter not in itch.NO_SYMBOL)
-            if letter in "ECXDU":
-                assert complete is not None
-                early.append((complete + 1, expected["ref"]))
+            if letter in "AFECXDU":
+                early.append((complete[0] + 1, got["ref"]))
+            if letter == "U":
+                early.append((complete[1] + 1, got["ref2"]))
         else:
             assert symbol == 0
     assert monitor.early == early

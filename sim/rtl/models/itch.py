@@ -66,7 +66,7 @@ def fault_of(message: bytes) -> int:
         return UNKNOWN_TYPE
     if len(message) != LENGTHS[letter]:
         return BAD_LENGTH
-    if letter in "AF" and message[19:20] not in (b"B", b"S"):
+    if letter in "AFP" and message[19:20] not in (b"B", b"S"):
         return BAD_FIELD
     return SOUND
 

@@ -26,6 +26,7 @@ class Timed:
     norm: Norm
     cycle: int
     hint: int | None
+    hint_new: int | None = None  # the same for the new reference of a U
 
 
 def on_the_wire(
@@ -43,8 +44,9 @@ def on_the_wire(
             at = (at // 8 + 11) * 8
             used = 0
         at += 8 * gap
-        hint = (at + 18) // 8 + PARSE - 1 if chr(norm.type) in "ECXDU" else None
-        yield Timed(norm, (at + length - 1) // 8 + PARSE, hint)
+        hint = (at + 18) // 8 + PARSE - 1 if chr(norm.type) in "AFECXDU" else None
+        hint_new = (at + 26) // 8 + PARSE - 1 if chr(norm.type) == "U" else None
+        yield Timed(norm, (at + length - 1) // 8 + PARSE, hint, hint_new)
         at += length + 2
         used += length + 2
 

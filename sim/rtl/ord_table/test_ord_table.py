@@ -74,7 +74,7 @@ async def random_messages(dut: Any) -> None:
     built = {"TABLES": 4, "SLOTS": 4, "BUCKET_LOG2": 12, "STASH_LOG2": 4, "RAM_REG": 0} | parameters()
     lead = built["RAM_REG"]
     cycles = Cycles(dut)
-    dut.c_valid.value = 0
+    dut.c_valid.value = dut.look_valid.value = 0
     await cycles.start()
     while dut.ready.value != 1:
         await RisingEdge(dut.clk)
@@ -105,7 +105,7 @@ async def random_messages(dut: Any) -> None:
             at += rng.choice((2, 2, 2, 3, 4, 5)) if not reads else 1
             reads = {} if op == "ADD" else {at - 3 - lead: ref}
             if op in ("ADD", "REPLACE"):
-                reads[at - 1 - lead] = ref if op == "ADD" else m["ref2"]
+                reads[at - 2 - lead] = ref if op == "ADD" else m["ref2"]
             if not any(cycle in look for cycle in reads):
                 break
         look |= reads
@@ -114,8 +114,8 @@ async def random_messages(dut: Any) -> None:
     seen: dict[str, int] = {}
     pending: tuple[str, dict[str, int]] | None = None
     for now in range(at + 3):
-        dut.look_ref.value = look.get(now, rng.getrandbits(64))
-        dut.next_ref.value = stage[now + 1][1]["ref"] if now + 1 in stage else rng.getrandbits(64)
+        dut.look_valid.value = int(now in look or rng.random() < 0.2)
+        dut.look_ref.value = look[now] if now in look else rng.choice(refs)
         dut.c_valid.value = int(now in stage)
         dut.c_msg.value = pack(**stage[now][1]) if now in stage else rng.getrandbits(340)
         await FallingEdge(dut.clk)
@@ -124,7 +124,9 @@ async def random_messages(dut: Any) -> None:
             op, m = pending
             verdict, code, order = table.apply(op, m)
             where = f"cycle {now} {op} {m}"
-            assert int(dut.v_verdict.value) == CODES[f"BV_{verdict}"], f"{where}: {dut.v_verdict.value}, expected {verdict}"
+            assert int(dut.v_verdict.value) == CODES[f"BV_{verdict}"], (
+                f"{where}: {dut.v_verdict.value}, expected {verdict}"
+            )
             if verdict == "CONTRA":
                 assert int(dut.v_code.value) == code, where
             if order is not None:
