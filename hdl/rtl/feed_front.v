@@ -81,6 +81,7 @@ module feed_front #(
 );
     wire        a_look_valid;
     wire [15:0] a_look_locate;
+    wire [63:0] a_next_seq;
     wire        a_msg_valid;
     wire [`NORM_BODY_BITS-1:0] a_msg_body;
     wire [63:0] a_msg_seq;
@@ -107,7 +108,8 @@ module feed_front #(
         .s_axis_tdata(s_axis_a_tdata), .s_axis_tkeep(s_axis_a_tkeep), .s_axis_tvalid(s_axis_a_tvalid),
         .s_axis_tlast(s_axis_a_tlast), .s_axis_tuser(s_axis_a_tuser),
         .look_valid(a_look_valid), .look_locate(a_look_locate),
-        .msg_valid(a_msg_valid), .msg_body(a_msg_body), .msg_seq(a_msg_seq), .msg_symbol(a_msg_symbol),
+        .next_seq(a_next_seq), .msg_valid(a_msg_valid), .msg_body(a_msg_body), .msg_seq(a_msg_seq),
+        .msg_symbol(a_msg_symbol),
         .early_valid(a_early_valid), .early_ref(a_early_ref),
         .header_valid(a_header_valid), .header_session(a_header_session), .header_seq(a_header_seq),
         .header_count(a_header_count),
@@ -117,6 +119,7 @@ module feed_front #(
 
     wire        b_look_valid;
     wire [15:0] b_look_locate;
+    wire [63:0] b_next_seq;
     wire        b_msg_valid;
     wire [`NORM_BODY_BITS-1:0] b_msg_body;
     wire [63:0] b_msg_seq;
@@ -143,7 +146,8 @@ module feed_front #(
         .s_axis_tdata(s_axis_b_tdata), .s_axis_tkeep(s_axis_b_tkeep), .s_axis_tvalid(s_axis_b_tvalid),
         .s_axis_tlast(s_axis_b_tlast), .s_axis_tuser(s_axis_b_tuser),
         .look_valid(b_look_valid), .look_locate(b_look_locate),
-        .msg_valid(b_msg_valid), .msg_body(b_msg_body), .msg_seq(b_msg_seq), .msg_symbol(b_msg_symbol),
+        .next_seq(b_next_seq), .msg_valid(b_msg_valid), .msg_body(b_msg_body), .msg_seq(b_msg_seq),
+        .msg_symbol(b_msg_symbol),
         .early_valid(b_early_valid), .early_ref(b_early_ref),
         .header_valid(b_header_valid), .header_session(b_header_session), .header_seq(b_header_seq),
         .header_count(b_header_count),
@@ -162,14 +166,14 @@ module feed_front #(
         .clk(clk), .rst(rst),
         .cmd_resync(cmd_resync), .cfg_first_seq(cfg_first_seq), .cfg_session(cfg_session),
         .cfg_gap_wait(cfg_gap_wait), .cfg_silence(cfg_silence), .cycle(cycle),
-        .a_msg_valid(a_msg_valid), .a_msg_body(a_msg_body), .a_msg_seq(a_msg_seq), .a_msg_tracked(a_tracked),
-        .a_msg_symidx(a_symidx), .a_header_valid(a_header_valid), .a_header_session(a_header_session), .a_header_seq(a_header_seq),
-        .a_header_count(a_header_count), .a_end_valid(a_end_valid), .a_end_bad(a_end_bad), .a_end_reason(a_end_reason),
-        .a_end_header(a_end_header), .a_early_valid(a_early_valid), .a_early_ref(a_early_ref),
-        .b_msg_valid(b_msg_valid), .b_msg_body(b_msg_body), .b_msg_seq(b_msg_seq), .b_msg_tracked(b_tracked),
-        .b_msg_symidx(b_symidx), .b_header_valid(b_header_valid), .b_header_session(b_header_session), .b_header_seq(b_header_seq),
-        .b_header_count(b_header_count), .b_end_valid(b_end_valid), .b_end_bad(b_end_bad), .b_end_reason(b_end_reason),
-        .b_end_header(b_end_header), .b_early_valid(b_early_valid), .b_early_ref(b_early_ref),
+        .a_next_seq(a_next_seq), .a_msg_valid(a_msg_valid), .a_msg_body(a_msg_body), .a_msg_seq(a_msg_seq),
+        .a_msg_tracked(a_tracked), .a_msg_symidx(a_symidx), .a_header_valid(a_header_valid), .a_header_session(a_header_session),
+        .a_header_seq(a_header_seq), .a_header_count(a_header_count), .a_end_valid(a_end_valid), .a_end_bad(a_end_bad),
+        .a_end_reason(a_end_reason), .a_end_header(a_end_header), .a_early_valid(a_early_valid), .a_early_ref(a_early_ref),
+        .b_next_seq(b_next_seq), .b_msg_valid(b_msg_valid), .b_msg_body(b_msg_body), .b_msg_seq(b_msg_seq),
+        .b_msg_tracked(b_tracked), .b_msg_symidx(b_symidx), .b_header_valid(b_header_valid), .b_header_session(b_header_session),
+        .b_header_seq(b_header_seq), .b_header_count(b_header_count), .b_end_valid(b_end_valid), .b_end_bad(b_end_bad),
+        .b_end_reason(b_end_reason), .b_end_header(b_end_header), .b_early_valid(b_early_valid), .b_early_ref(b_early_ref),
         .norm_valid(norm_valid), .norm_type(norm_type), .norm_fault(norm_fault), .norm_seq(norm_seq),
         .norm_timestamp(norm_timestamp), .norm_locate(norm_locate), .norm_tracked(norm_tracked), .norm_symidx(norm_symidx),
         .norm_ref(norm_ref), .norm_ref2(norm_ref2), .norm_side(norm_side), .norm_shares(norm_shares),

@@ -14,8 +14,9 @@ module feed_line (
     input  wire        s_axis_tvalid,
     input  wire        s_axis_tlast,
     input  wire        s_axis_tuser,
-    output wire        look_valid,   // a message's locate is in, early enough for a look of 2 cycles
+    output wire        look_valid,   // a message's locate is in, early enough for a look of 2 cycles; not a register
     output wire [15:0] look_locate,
+    output wire [63:0] next_seq,     // msg_seq of the next cycle, if there is a message in it
     output wire        msg_valid,
     output wire [`NORM_BODY_BITS-1:0] msg_body,
     output wire [63:0] msg_seq,
@@ -72,12 +73,12 @@ module feed_line (
         .s_axis_tuser(axis_tuser), .s_axis_reason(axis_reason),
         .chunk_valid(chunk_valid), .chunk_data(chunk_data), .chunk_bytes(chunk_bytes), .chunk_index(chunk_index),
         .chunk_last(chunk_last), .chunk_length(chunk_length), .chunk_seq(chunk_seq),
+        .look_valid(look_valid), .look_locate(look_locate),
         .header_valid(header_valid), .header_session(header_session), .header_seq(header_seq), .header_count(header_count),
         .end_valid(packet_end), .end_bad(packet_bad), .end_reason(packet_reason), .end_header(packet_header),
         .end_count());
 
-    assign look_valid = chunk_valid && chunk_index == 3'd0;
-    assign look_locate = {chunk_data[15:8], chunk_data[23:16]};
+    assign next_seq = chunk_seq;
 
     itch_norm norm (
         .clk(clk), .rst(rst),

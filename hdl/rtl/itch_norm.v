@@ -2,8 +2,9 @@
 // Latency: 1 cycle from the last chunk to msg_valid, minimum = maximum, all 23 types. Throughput: one chunk per cycle, two
 // messages in consecutive cycles included; never pushes back, so it has no overflow.
 //
-// Fields are caught as they fly by, chunk by chunk, at the offsets of fp_itch.vh, so nothing is left to select at the end.
-// A type that is not in ITCH 5.0, or one with the wrong length, is flagged and never decoded.
+// Fields are caught as they fly by, chunk by chunk, at the offsets of fp_itch.vh, so nothing is left to select at the end. The
+// first chunk has the type and clears them; the chunks after it are sorted by registers alone.
+// A type that is not in ITCH 5.0, or one with the wrong length, is flagged; what is caught of it means nothing.
 `default_nettype none
 `include "fp_itch.vh"
 `include "norm_bus.vh"
@@ -20,10 +21,10 @@ module itch_norm (
     output wire                       msg_valid,
     output wire [`NORM_BODY_BITS-1:0] msg_body,
     output wire [63:0]                msg_seq,
-    output wire                       msg_symbol,  // the locate names a symbol
+    output wire                       msg_symbol,  // the type is in ITCH 5.0: the locate means something
     output wire                       early_valid, // the reference of an A F E C X D U is in, at the latest with msg_valid; of a U also the new one
     output wire [63:0]                early_ref,
-    output wire                       stat_unknown,
+    output wire                       stat_unknown, // a cycle after msg_valid
     output wire                       stat_bad_length
 );
     localparam AT_SIDE = `ITCH_ADD_ORDER_SIDE_OFFSET;
@@ -122,18 +123,14 @@ module itch_norm (
     wire sound;
     assign known = should != 6'd0;
     assign sound = should == chunk_length; // a length is never 0
-    reg  [10:0] kind_before; // of the message whose chunk 0 has passed; none when it is not sound
-    reg         named;       // it is sound and 19 bytes or longer: bytes 11..18 mean something
-    wire [10:0] kind;
-    assign kind = head ? kinds & {11{sound}} : kind_before;
+    reg  [10:0] kind;    // of the message whose chunk 0 has passed
+    reg         named;   // its type has 19 bytes or more: bytes 11..18 mean something
 
     // Fields at the same place in every type.
-    wire        has_ref;
-    assign has_ref = head ? sound && chunk_length >= 6'd19 : named;
     wire [7:0]  ref_write;
     wire [63:0] ref_value;
     itch_field #(.OFFSET(`ITCH_ORDER_DELETE_ORDER_REF_OFFSET), .BYTES(8)) field_ref (
-        .select(has_ref), .index(chunk_index), .chunk(chunk_data), .write(ref_write), .value(ref_value));
+        .select(named), .index(chunk_index), .chunk(chunk_data), .write(ref_write), .value(ref_value));
 
     // Second reference or match number.
     wire [7:0]  u_ref2_write;
@@ -240,19 +237,27 @@ module itch_norm (
     generate
         for (i = 0; i < 8; i = i + 1) begin : wide
             always @(posedge clk) if (chunk_valid) begin
-                if (ref_write[i] || head)
+                if (head)
+                    order_ref[8*i+:8] <= 8'd0;
+                else if (ref_write[i])
                     order_ref[8*i+:8] <= ref_value[8*i+:8];
-                if (ref2_write[i] || head)
+                if (head)
+                    order_ref2[8*i+:8] <= 8'd0;
+                else if (ref2_write[i])
                     order_ref2[8*i+:8] <= ref2_value[8*i+:8];
             end
         end
         for (i = 0; i < 4; i = i + 1) begin : narrow
             always @(posedge clk) if (chunk_valid) begin
-                if (kind[Q] && chunk_index == 3'd3)
+                if (head)
+                    shares[8*i+:8] <= 8'd0;
+                else if (kind[Q] && chunk_index == 3'd3)
                     shares[8*i+:8] <= order_ref[8*i+:8] | {8{order_ref[63:32] != 32'd0}};
-                else if (shares_write[i] || head)
+                else if (shares_write[i])
                     shares[8*i+:8] <= shares_value[8*i+:8];
-                if (price_write[i] || head)
+                if (head)
+                    price[8*i+:8] <= 8'd0;
+                else if (price_write[i])
                     price[8*i+:8] <= price_value[8*i+:8];
             end
         end
@@ -264,13 +269,13 @@ module itch_norm (
             type_code <= known ? code : 8'd0; // codes from 0x80 are notices on the norm bus
             locate <= {chunk_data[15:8], chunk_data[23:16]};
             fault <= !known ? `NORM_UNKNOWN_TYPE : !sound ? `NORM_BAD_LENGTH : `NORM_SOUND;
-            kind_before <= kind;
-            named <= has_ref;
-            symbol <= has_ref && code != `ITCH_MWCB_DECLINE_LEVEL_TYPE;
+            kind <= kinds;
+            named <= known && !kinds[CODE];
+            symbol <= known;
             side <= 1'b0;
             printable <= 1'b1;
             overflow <= 1'b0;
-            aux <= {8'd0, known ? code_value : code};
+            aux <= {8'd0, !known ? code : kinds[CODE] ? chunk_data[95:88] : 8'd0};
             timestamp[47:8] <= {chunk_data[47:40], chunk_data[55:48], chunk_data[63:56], chunk_data[71:64], chunk_data[79:72]};
             timestamp[7:0] <= chunk_data[87:80];
         end else begin
@@ -278,7 +283,8 @@ module itch_norm (
                 timestamp[23:0] <= {chunk_data[7:0], chunk_data[15:8], chunk_data[23:16]};
             if (side_write)
                 side <= side_value == "S";
-            if (chunk_index == 3'd2 && (kind[A] || kind[P]) && side_value != "B" && side_value != "S")
+            if (chunk_index == 3'd2 && (kind[A] || kind[P]) && fault == `NORM_SOUND
+                && side_value != "B" && side_value != "S")
                 fault <= `NORM_BAD_FIELD;
             if (printable_write)
                 printable <= printable_value == "Y";
@@ -300,9 +306,10 @@ module itch_norm (
     reg  early_is_new;
     wire ref_in;
     wire new_in;
-    assign ref_in = chunk_valid && (kind[A] || kind[E] || kind[C] || kind[X] || kind[D] || kind[U])
+    assign ref_in = chunk_valid && (kind[A] || kind[E] || kind[C] || kind[X] || kind[D] || kind[U]) && fault == `NORM_SOUND
                  && (chunk_index == 3'd2 || (chunk_index == 3'd1 && chunk_bytes >= 4'd11));
-    assign new_in = chunk_valid && kind[U] && (chunk_index == 3'd3 || (chunk_index == 3'd2 && chunk_bytes >= 4'd11));
+    assign new_in = chunk_valid && kind[U] && fault == `NORM_SOUND
+                 && (chunk_index == 3'd3 || (chunk_index == 3'd2 && chunk_bytes >= 4'd11));
     reg  valid;
     reg  unknown;
     reg  bad_length;
@@ -317,8 +324,8 @@ module itch_norm (
         end else begin
             valid <= ends;
             early <= (ref_in && !early_done) || (new_in && !early_new_done);
-            unknown <= ends && (head ? !known : fault == `NORM_UNKNOWN_TYPE);
-            bad_length <= ends && (head ? known && !sound : fault == `NORM_BAD_LENGTH);
+            unknown <= valid && fault == `NORM_UNKNOWN_TYPE;
+            bad_length <= valid && fault == `NORM_BAD_LENGTH;
         end
         early_is_new <= new_in && early_done;
         if (chunk_valid) begin

@@ -2,9 +2,10 @@
 // the line that brings it first.
 // Latency: 1 cycle from msg_* to norm_* on a line that is in sequence. Throughput: one message per cycle out, one per line
 // and cycle in; never pushes back.
-// Overflow: each line holds 2^HOLD_LOG2 messages ahead of a hole; beyond that they are dropped, counted, and looked for on
+// Overflow: each line holds 2^HOLD_LOG2 messages ahead of a hole; packets beyond that are dropped, counted, and looked for on
 // the other line. A hole is given up, and told as GAP_LOST, when both lines are past it (or down), when it is older than
 // cfg_gap_wait, or when a hold is nearly full.
+// Without cfg_first_seq we start at the first packet of the session that turned out good.
 `default_nettype none
 `include "fp_records.vh"
 `include "norm_bus.vh"
@@ -22,6 +23,7 @@ module line_arb #(
     input  wire [31:0] cfg_gap_wait, // cycles a hole may stay
     input  wire [31:0] cfg_silence,  // cycles without a good packet until a line is down; 0: never
     input  wire [31:0] cycle,
+    input  wire [63:0] a_next_seq, // a_msg_seq of the next cycle, if there is a message in it
     input  wire        a_msg_valid,
     input  wire [`NORM_BODY_BITS-1:0] a_msg_body,
     input  wire [63:0] a_msg_seq,
@@ -37,6 +39,7 @@ module line_arb #(
     input  wire        a_end_header,
     input  wire        a_early_valid,
     input  wire [63:0] a_early_ref,
+    input  wire [63:0] b_next_seq, // b_msg_seq of the next cycle, if there is a message in it
     input  wire        b_msg_valid,
     input  wire [`NORM_BODY_BITS-1:0] b_msg_body,
     input  wire [63:0] b_msg_seq,
@@ -109,29 +112,53 @@ module line_arb #(
     assign rx_cycle = delayed[RX_DELAY-1];
 
     // Session: the configured one, or the first seen. One that was learned from a packet that turns out bad is forgotten.
+    // Judged in the cycle after header_valid, from comparisons made in that of header_valid.
     reg        known;
     reg [79:0] name;
+    reg        fresh;      // name was learned in the last cycle: not compared with it yet
     reg        tentative;
     reg        teacher_b;
+    reg        any;        // no session is configured
+    reg        a_judge;
+    reg        b_judge;
+    reg        a_named;    // the header's session is the known one
+    reg        b_named;
+    reg        a_wanted;   // ... the configured one
+    reg        b_wanted;
+    reg        alike;      // both lines' last headers are of one session
     wire       a_match;
     wire       b_match;
     wire       a_teaches;
     wire       b_teaches;
-    assign a_match = known ? a_header_session == name : cfg_session == 80'd0 || a_header_session == cfg_session;
-    assign b_match = (known ? b_header_session == name : cfg_session == 80'd0 || b_header_session == cfg_session)
-                  && !(a_teaches && b_header_session != a_header_session);
-    assign a_teaches = a_header_valid && !known && a_match;
-    assign b_teaches = b_header_valid && !known && b_match && !a_teaches;
+    assign a_match = !known ? any || a_wanted : fresh ? !teacher_b || alike : a_named;
+    assign b_match = known ? (fresh ? teacher_b || alike : b_named)
+                   : (any || b_wanted) && (alike || !a_teaches);
+    assign a_teaches = a_judge && !known && a_match;
+    assign b_teaches = b_judge && !known && b_match && !a_teaches;
     always @(posedge clk) begin
+        any <= cfg_session == 80'd0;
+        a_named <= a_header_session == name;
+        b_named <= b_header_session == name;
+        a_wanted <= a_header_session == cfg_session;
+        b_wanted <= b_header_session == cfg_session;
+        alike <= a_header_session == b_header_session;
         if (forget) begin
+            a_judge <= 1'b0;
+            b_judge <= 1'b0;
             known <= 1'b0;
+            fresh <= 1'b0;
             tentative <= 1'b0;
-        end else if (a_teaches || b_teaches) begin
-            known <= 1'b1;
-            tentative <= cfg_session == 80'd0;
-        end else if (tentative && (teacher_b ? b_end_valid : a_end_valid)) begin
-            tentative <= 1'b0;
-            known <= !(teacher_b ? b_end_bad : a_end_bad);
+        end else begin
+            a_judge <= a_header_valid;
+            b_judge <= b_header_valid;
+            fresh <= a_teaches || b_teaches;
+            if (a_teaches || b_teaches) begin
+                known <= 1'b1;
+                tentative <= any;
+            end else if (tentative && (teacher_b ? b_end_valid : a_end_valid)) begin
+                tentative <= 1'b0;
+                known <= !(teacher_b ? b_end_bad : a_end_bad);
+            end
         end
         if (a_teaches || b_teaches) begin
             teacher_b <= !a_teaches;
@@ -143,25 +170,37 @@ module line_arb #(
 
     // The two lines.
     reg  [63:0] expected;
+    reg  [63:0] after_expected;
     reg         in_sync;
-    wire        a_valid;
-    wire        a_next;
-    wire        a_behind;
+    reg         placed;    // in_sync a cycle later: expected is the one
+    reg         set;       // expected is set to `other` now
+    reg  [63:0] other;
+    reg         run;       // in sync, and nothing is being set
+    wire        message;
+    wire        a_direct;
+    wire        a_held;
     wire        a_ahead;
+    wire        a_moves;
+    wire        a_starts;
+    wire        a_ending;
     wire        a_full;
     wire        a_down;
     wire        a_bad_due;
     wire        a_far_due;
     wire        a_change_due;
-    wire        b_valid;
-    wire        b_next;
-    wire        b_behind;
+    wire        b_direct;
+    wire        b_held;
     wire        b_ahead;
+    wire        b_moves;
+    wire        b_starts;
+    wire        b_ending;
     wire        b_full;
     wire        b_down;
     wire        b_bad_due;
     wire        b_far_due;
     wire        b_change_due;
+    wire [`NORM_BITS-1:0] a_msg;
+    wire [`NORM_BITS-1:0] b_msg;
     wire [`NORM_BITS-1:0] a_head;
     wire [`NORM_BITS-1:0] b_head;
     wire [7:0]  a_bad_reason;
@@ -170,120 +209,131 @@ module line_arb #(
     wire [7:0]  b_bad_reason;
     wire [63:0] b_bad_first;
     wire [31:0] b_bad_left;
-    wire        a_pop;
-    wire        b_pop;
+    wire        a_goes;
+    wire        b_goes;
     wire [8:0]  due;
-    wire [8:0]  told;      // one-hot: the notice that leaves
+    wire [8:0]  told;      // one-hot: the notice that is taken up
+    assign a_msg = {1'b0, a_msg_seq, rx_cycle, a_msg_tracked, a_msg_symidx, a_msg_body};
+    assign b_msg = {1'b0, b_msg_seq, rx_cycle, b_msg_tracked, b_msg_symidx, b_msg_body};
     line_gate #(.HOLD_LOG2(HOLD_LOG2), .FAR_LOG2(FAR_LOG2), .STORE_FWD(STORE_FWD)) line_a (
-        .clk(clk), .rst(forget), .cfg_silence(cfg_silence), .expected(expected), .synced(in_sync),
-        .session_match(a_match),
-        .msg_valid(a_msg_valid), .msg_entry({1'b0, a_msg_seq, rx_cycle, a_msg_tracked, a_msg_symidx, a_msg_body}),
+        .clk(clk), .rst(forget), .cfg_silence(cfg_silence), .expected(expected), .after_expected(after_expected),
+        .step(message), .run(run), .synced(placed), .next_seq(a_next_seq), .session_match(a_match),
+        .msg_valid(a_msg_valid), .msg_entry(a_msg),
         .header_valid(a_header_valid), .header_seq(a_header_seq), .header_count(a_header_count),
         .end_valid(a_end_valid), .end_bad(a_end_bad), .end_reason(a_end_reason), .end_header(a_end_header),
-        .pop(a_pop), .head_valid(a_valid), .head_entry(a_head), .head_next(a_next), .head_behind(a_behind),
-        .head_ahead(a_ahead), .nearly_full(a_full), .down(a_down),
+        .went(a_goes), .direct(a_direct), .held(a_held), .head_entry(a_head), .ahead(a_ahead), .moves(a_moves),
+        .starts(a_starts), .ending(a_ending), .nearly_full(a_full), .down(a_down),
         .bad_due(a_bad_due), .bad_reason(a_bad_reason), .bad_first(a_bad_first), .bad_left(a_bad_left), .bad_done(told[2]),
         .far_due(a_far_due), .far_done(told[4]), .change_due(a_change_due), .change_done(told[6]),
-        .stat_duplicate(stat_duplicate[0]), .stat_refused(stat_refused[0]), .stat_overflow(stat_overflow[0]),
-        .hold_level(hold_level_a));
+        .stat_duplicate(stat_duplicate[0]), .stat_unheld(stat_unheld[0]), .stat_refused(stat_refused[0]),
+        .stat_overflow(stat_overflow[0]), .hold_level(hold_level_a));
     line_gate #(.HOLD_LOG2(HOLD_LOG2), .FAR_LOG2(FAR_LOG2), .STORE_FWD(STORE_FWD)) line_b (
-        .clk(clk), .rst(forget), .cfg_silence(cfg_silence), .expected(expected), .synced(in_sync),
-        .session_match(b_match),
-        .msg_valid(b_msg_valid), .msg_entry({1'b0, b_msg_seq, rx_cycle, b_msg_tracked, b_msg_symidx, b_msg_body}),
+        .clk(clk), .rst(forget), .cfg_silence(cfg_silence), .expected(expected), .after_expected(after_expected),
+        .step(message), .run(run), .synced(placed), .next_seq(b_next_seq), .session_match(b_match),
+        .msg_valid(b_msg_valid), .msg_entry(b_msg),
         .header_valid(b_header_valid), .header_seq(b_header_seq), .header_count(b_header_count),
         .end_valid(b_end_valid), .end_bad(b_end_bad), .end_reason(b_end_reason), .end_header(b_end_header),
-        .pop(b_pop), .head_valid(b_valid), .head_entry(b_head), .head_next(b_next), .head_behind(b_behind),
-        .head_ahead(b_ahead), .nearly_full(b_full), .down(b_down),
+        .went(b_goes), .direct(b_direct), .held(b_held), .head_entry(b_head), .ahead(b_ahead), .moves(b_moves),
+        .starts(b_starts), .ending(b_ending), .nearly_full(b_full), .down(b_down),
         .bad_due(b_bad_due), .bad_reason(b_bad_reason), .bad_first(b_bad_first), .bad_left(b_bad_left), .bad_done(told[3]),
         .far_due(b_far_due), .far_done(told[5]), .change_due(b_change_due), .change_done(told[7]),
-        .stat_duplicate(stat_duplicate[1]), .stat_refused(stat_refused[1]), .stat_overflow(stat_overflow[1]),
-        .hold_level(hold_level_b));
+        .stat_duplicate(stat_duplicate[1]), .stat_unheld(stat_unheld[1]), .stat_refused(stat_refused[1]),
+        .stat_overflow(stat_overflow[1]), .hold_level(hold_level_b));
 
     // Who goes. Marks (heartbeat, end of session) take no slot on the bus.
-    wire a_mark;
-    wire b_mark;
-    wire a_goes;
-    wire b_goes;
-    wire message;
-    wire ends;
-    assign a_mark = a_head[`NORM_MARK];
-    assign b_mark = b_head[`NORM_MARK];
-    assign a_goes = in_sync && a_next && !a_mark;
-    assign b_goes = in_sync && b_next && !b_mark && !a_goes;
-    assign message = a_goes || b_goes;
-    assign a_pop = a_next || a_behind;
-    assign b_pop = b_next || b_behind;
-    assign ends = (a_next && a_mark && a_head[`NORM_TYPE] == `NORM_KIND_END)
-               || (b_next && b_mark && b_head[`NORM_TYPE] == `NORM_KIND_END);
+    assign a_goes = a_direct || a_held;
+    assign b_goes = (b_direct || b_held) && !a_goes;
+    assign message = a_direct || a_held || b_direct || b_held;
 
-    // Holes: judged in one cycle, told in the next if nothing has moved.
+    // Holes. While one stays, nothing moves; the distance to the nearest held message is worked out step by step, and the
+    // hole given up when there is reason to.
     reg  [31:0] waited;
-    reg         give_up;
-    reg         given_a;
-    reg         given_b;
+    reg  [2:0]  steady;    // how many steps are done
+    reg         hopeless;
+    reg         a_nearer;
     reg  [63:0] target;
+    reg  [63:0] missing;
+    reg         many;
+    reg         was_a;
+    reg         was_b;
     wire        hole;
-    wire        hopeless;
-    wire        lose;
-    wire [63:0] missing;
-    assign hole = in_sync && (a_ahead || b_ahead) && !a_next && !b_next && !a_behind && !b_behind;
-    assign hopeless = ((a_ahead || a_down) && (b_ahead || b_down)) || waited >= cfg_gap_wait
-                   || (a_ahead && a_full) || (b_ahead && b_full);
-    assign lose = give_up && hole && a_ahead == given_a && b_ahead == given_b;
-    assign missing = target - expected;
+    wire        same;
+    wire        gives;
+    reg         lose;      // the hole is given up now; nothing goes meanwhile, and what shows up now is too late
+    assign hole = run && (a_ahead || b_ahead) && !message && !a_moves && !b_moves;
+    assign same = was_a == a_ahead && was_b == b_ahead;
+    assign gives = steady == 3'd5 && hole && same && hopeless;
     always @(posedge clk) begin
         if (forget) begin
             waited <= 32'd0;
-            give_up <= 1'b0;
+            steady <= 3'd0;
+            hopeless <= 1'b0;
+            lose <= 1'b0;
         end else begin
-            if (!hole || lose)
+            lose <= gives;
+            if (message || lose || !(a_ahead || b_ahead))
                 waited <= 32'd0;
             else if (waited != 32'hFFFFFFFF)
                 waited <= waited + 32'd1;
-            give_up <= hole && hopeless && !lose;
+            if (!hole || !same || gives)
+                steady <= 3'd0;
+            else if (steady != 3'd5)
+                steady <= steady + 3'd1;
+            hopeless <= ((a_ahead || a_down) && (b_ahead || b_down)) || waited >= cfg_gap_wait
+                     || (a_ahead && a_full) || (b_ahead && b_full);
         end
-        given_a <= a_ahead;
-        given_b <= b_ahead;
-        target <= a_ahead && (!b_ahead || a_head[`NORM_SEQ] < b_head[`NORM_SEQ]) ? a_head[`NORM_SEQ] : b_head[`NORM_SEQ];
+        was_a <= a_ahead;
+        was_b <= b_ahead;
+        a_nearer <= a_ahead && (!b_ahead || a_head[`NORM_SEQ] < b_head[`NORM_SEQ]);
+        target <= a_nearer ? a_head[`NORM_SEQ] : b_head[`NORM_SEQ];
+        missing <= target - expected;
+        many <= missing[63:32] != 32'd0;
     end
     reg open;
     always @(posedge clk) open <= hole && !forget;
     assign hole_open = open;
 
     // Where we are.
-    reg [63:0] after_expected;
+    wire a_anchors;
+    wire b_anchors;
+    assign a_anchors = a_starts && !in_sync;
+    assign b_anchors = b_starts && !in_sync;
     always @(posedge clk) begin
         if (forget) begin
             expected <= cfg_first_seq;
             after_expected <= cfg_first_seq + 64'd1;
             in_sync <= cfg_first_seq != 64'd0;
-        end else if (!in_sync) begin
-            if (a_header_valid && a_match) begin
-                expected <= a_header_seq;
-                after_expected <= a_header_seq + 64'd1;
+            placed <= cfg_first_seq != 64'd0;
+            set <= 1'b0;
+            run <= 1'b0;
+        end else begin
+            placed <= in_sync;
+            set <= lose || a_anchors || b_anchors;
+            run <= in_sync && !set && !gives && !lose;
+            if (a_anchors || b_anchors)
                 in_sync <= 1'b1;
-            end else if (b_header_valid && b_match) begin
-                expected <= b_header_seq;
-                after_expected <= b_header_seq + 64'd1;
-                in_sync <= 1'b1;
+            if (set) begin
+                expected <= other;
+                after_expected <= other + 64'd1;
+            end else if (message) begin
+                expected <= after_expected;
+                after_expected <= after_expected + 64'd1;
             end
-        end else if (lose) begin
-            expected <= target;
-            after_expected <= target + 64'd1;
-        end else if (message) begin
-            expected <= after_expected;
-            after_expected <= after_expected + 64'd1;
         end
+        other <= a_anchors ? a_header_seq : b_anchors ? b_header_seq : target;
     end
     assign expected_seq = expected;
     assign synced = in_sync;
 
-    // Notices leave in cycles that no message takes, one per cycle, the first due first in this order.
+    // Notices are taken up one at a time, the first due first in this order, and leave in a cycle that no message takes.
     reg  begin_due;
     reg  end_due;
     reg  ended;
-    wire free;
-    assign free = !message && !lose;
+    reg  note;       // one waits to leave
+    wire note_goes;
+    wire begins;
+    assign begins = a_teaches || b_teaches;
+    assign note_goes = note && !message && !lose;
     assign due = {end_due, b_change_due, a_change_due, b_far_due, a_far_due, b_bad_due, a_bad_due, begin_due, 1'b0};
     genvar n;
     generate
@@ -291,7 +341,7 @@ module line_arb #(
             if (n == 0) begin : none
                 assign told[n] = 1'b0;
             end else begin : one
-                assign told[n] = free && due[n] && due[n-1:0] == 0;
+                assign told[n] = !note && due[n] && due[n-1:0] == 0;
             end
         end
     endgenerate
@@ -300,57 +350,58 @@ module line_arb #(
             begin_due <= 1'b0;
             end_due <= 1'b0;
             ended <= 1'b0;
+            note <= 1'b0;
         end else begin
-            if (a_teaches || b_teaches)
+            if (begins)
                 begin_due <= 1'b1;
             else if (told[1])
                 begin_due <= 1'b0;
-            if (ends && !ended) begin
+            if ((a_ending || b_ending) && !ended) begin
                 end_due <= 1'b1;
                 ended <= 1'b1;
             end else if (told[8])
                 end_due <= 1'b0;
+            if (told != 9'd0)
+                note <= 1'b1;
+            else if (note_goes)
+                note <= 1'b0;
         end
     end
+    reg [7:0]  note_type;
+    reg [63:0] note_ref;
+    reg [31:0] note_shares;
+    reg [31:0] note_price;
+    reg        note_far;
+    reg        note_b;
+    always @(posedge clk) if (!note) begin
+        note_type <= told[2] || told[3] ? `FP_EV_FRAME_BAD
+                   : told[4] || told[5] ? `FP_EV_GAP
+                   : told[6] ? (a_down ? `FP_EV_LINE_DOWN : `FP_EV_LINE_UP)
+                   : told[7] ? (b_down ? `FP_EV_LINE_DOWN : `FP_EV_LINE_UP)
+                   : `FP_EV_SESSION;
+        note_ref <= told[2] ? a_bad_first : told[3] ? b_bad_first : 64'd0;
+        note_shares <= told[2] ? a_bad_left
+                     : told[3] ? b_bad_left
+                     : told[4] || told[5] ? 32'hFFFFFFFF
+                     : told[1] ? BEGAN
+                     : told[8] ? ENDED
+                     : 32'd0;
+        note_price <= told[2] ? {24'd0, a_bad_reason} : told[3] ? {24'd0, b_bad_reason} : 32'd0;
+        note_far <= told[4] || told[5];
+        note_b <= told[3] || told[5] || told[7] || (told[1] && teacher_b);
+    end
 
-    // The notice in the form of a message.
-    wire        refusal;
-    wire        distance;
-    wire        change;
-    wire [7:0]  notice_type;
-    wire [63:0] notice_ref;
-    wire [31:0] notice_shares;
-    wire [31:0] notice_price;
-    wire        notice_b;
+    // A notice or a lost hole in the form of a message.
     wire [`NORM_BITS-1:0] notice_entry;
-    assign refusal = told[2] || told[3];
-    assign distance = told[4] || told[5];
-    assign change = told[6] || told[7];
-    assign notice_type = lose ? `FP_EV_GAP_LOST
-                       : refusal ? `FP_EV_FRAME_BAD
-                       : distance ? `FP_EV_GAP
-                       : change ? (notice_b ? (b_down ? `FP_EV_LINE_DOWN : `FP_EV_LINE_UP)
-                                            : (a_down ? `FP_EV_LINE_DOWN : `FP_EV_LINE_UP))
-                       : `FP_EV_SESSION;
-    assign notice_ref = lose || distance ? expected : told[2] ? a_bad_first : told[3] ? b_bad_first : 64'd0;
-    assign notice_shares = lose ? missing[31:0] | {32{missing[63:32] != 32'd0}}
-                         : told[2] ? a_bad_left
-                         : told[3] ? b_bad_left
-                         : distance ? 32'hFFFFFFFF
-                         : told[1] ? BEGAN
-                         : told[8] ? ENDED
-                         : 32'd0;
-    assign notice_price = told[2] ? {24'd0, a_bad_reason} : told[3] ? {24'd0, b_bad_reason} : 32'd0;
-    assign notice_b = !lose && (told[3] || told[5] || told[7] || (told[1] && teacher_b));
-    assign notice_entry[`NORM_TYPE] = notice_type;
+    assign notice_entry[`NORM_TYPE] = lose ? `FP_EV_GAP_LOST : note_type;
     assign notice_entry[`NORM_FAULT] = `NORM_SOUND;
     assign notice_entry[`NORM_TIMESTAMP] = 48'd0;
     assign notice_entry[`NORM_LOCATE] = 16'd0;
-    assign notice_entry[`NORM_REF] = notice_ref;
+    assign notice_entry[`NORM_REF] = lose || note_far ? expected : note_ref;
     assign notice_entry[`NORM_REF2] = 64'd0;
     assign notice_entry[`NORM_SIDE] = 1'b0;
-    assign notice_entry[`NORM_SHARES] = notice_shares;
-    assign notice_entry[`NORM_PRICE] = notice_price;
+    assign notice_entry[`NORM_SHARES] = lose ? missing[31:0] | {32{many}} : note_shares;
+    assign notice_entry[`NORM_PRICE] = lose ? 32'd0 : note_price;
     assign notice_entry[`NORM_PRINTABLE] = 1'b0;
     assign notice_entry[`NORM_OVERFLOW] = 1'b0;
     assign notice_entry[`NORM_AUX] = 16'd0;
@@ -366,7 +417,6 @@ module line_arb #(
     reg        lead_b;
     reg        counted;
     reg        gap;
-    reg [1:0]  unheld;
     reg [`NORM_BITS-1:0] out;
     always @(posedge clk) begin
         if (forget) begin
@@ -374,18 +424,18 @@ module line_arb #(
             lead_b <= 1'b0;
             counted <= 1'b0;
             gap <= 1'b0;
-            unheld <= 2'b00;
         end else begin
-            out_valid <= message || lose || told != 9'd0;
+            out_valid <= message || lose || note;
             counted <= message;
             gap <= lose;
-            unheld[0] <= a_valid && a_pop && !a_goes && !a_mark;
-            unheld[1] <= b_valid && b_pop && !b_goes && !b_mark;
             if (message)
                 lead_b <= b_goes;
         end
-        out <= a_goes ? a_head : b_goes ? b_head : notice_entry;
-        out_b <= a_goes ? 1'b0 : b_goes ? 1'b1 : notice_b;
+        // One at most of the first two, and of the next two: a line with something held has no direct message.
+        out <= (a_msg & {`NORM_BITS{a_direct}}) | (a_head & {`NORM_BITS{a_held}})
+             | (b_msg & {`NORM_BITS{b_direct && !a_goes}}) | (b_head & {`NORM_BITS{b_held && !a_goes}})
+             | (notice_entry & {`NORM_BITS{!message}});
+        out_b <= message ? !a_goes : !lose && note_b;
     end
     assign norm_valid = out_valid;
     assign norm_type = out[`NORM_TYPE];
@@ -410,7 +460,6 @@ module line_arb #(
     assign line_down = {b_down, a_down};
     assign stat_message = counted;
     assign stat_gap = gap;
-    assign stat_unheld = unheld;
 
 `ifdef FORMAL
 `include "axis_props.vh"
@@ -427,6 +476,11 @@ module line_arb #(
         assume(a_header_seq[63:TOP] == 0 && b_header_seq[63:TOP] == 0);
         assume(cfg_first_seq[63:TOP] == 0);
         assume(!expected[63]);
+        if (f_started && a_msg_valid)
+            assume(a_msg_seq == $past(a_next_seq));
+        if (f_started && b_msg_valid)
+            assume(b_msg_seq == $past(b_next_seq));
+        assume(a_next_seq[63:TOP] == 0 && b_next_seq[63:TOP] == 0);
         if (forget)
             f_any <= 1'b0;
         else if (counted) begin
@@ -448,11 +502,30 @@ module line_arb #(
             assert(f_last < expected);
         if (gap) begin
             assert(norm_type == `FP_EV_GAP_LOST && norm_valid);
-            assert(norm_ref == norm_seq && norm_ref < expected);
-            assert(expected - norm_ref == {32'd0, norm_shares} || norm_shares == 32'hFFFFFFFF);
+            assert(set && norm_ref == norm_seq && norm_ref == expected && norm_ref < other);
+            assert(other - norm_ref == {32'd0, norm_shares} || norm_shares == 32'hFFFFFFFF);
         end
+        // The steps to a lost hole: each register is right when its step is done and the heads are the same.
+        if (same && steady >= 3'd1)
+            assert(a_nearer == (a_ahead && (!b_ahead || a_head[`NORM_SEQ] < b_head[`NORM_SEQ])));
+        if (same && steady >= 3'd2)
+            assert(target == (a_nearer ? a_head[`NORM_SEQ] : b_head[`NORM_SEQ]));
+        if (same && steady >= 3'd3)
+            assert(missing == target - expected);
+        if (same && steady >= 3'd4)
+            assert(many == (missing[63:32] != 32'd0));
+        if (lose) begin
+            assert(!run && !message);
+            assert(missing == target - expected && many == (missing[63:32] != 32'd0) && target > expected);
+        end
+        if (run)
+            assert(in_sync && placed && !set && !lose);
+        assert(!(a_direct && a_held) && !(b_direct && b_held));
         if (lose)
-            assert(target > expected);
+            assert(target > expected && !message);
+        if (set && f_any)
+            assert(other > expected);
+        assert(!(set && !gap) || !f_any);
         cover(counted && norm_line_b && $past(counted && !norm_line_b));
         cover(gap && f_any);
         cover(counted && $past(counted) && $past(counted, 2) && hold_level_a != 0);

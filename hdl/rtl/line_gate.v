@@ -1,7 +1,9 @@
 // One feed line in front of the arbiter: is the packet of our session and near enough, which of its messages are new, what
-// does its end say. New messages and heartbeats wait in a hold FIFO whose head is compared with the next expected sequence.
-// Latency: 0 from msg_* to head_* while nothing is held (STORE_FWD = 0). Throughput: one message per cycle.
-// Overflow: the FIFO drops and tells; the line then has a hole, which the arbiter treats as a loss on this line.
+// does its end say. A message that is the expected one while nothing is held goes on at once; other new ones, and what
+// heartbeats announce, wait in a hold FIFO until their packet's end is known to be good: what a bad packet says of messages
+// ahead of us is forgotten with it. Sequences are compared one cycle ahead, with what will be expected then.
+// Latency: 0 from msg_* to direct (STORE_FWD = 0). Throughput: one message per cycle.
+// Overflow: the FIFO drops the packet and tells; the line then has a hole, which the arbiter treats as a loss on this line.
 `default_nettype none
 `include "norm_bus.vh"
 module line_gate #(
@@ -13,8 +15,12 @@ module line_gate #(
     input  wire        rst,             // also the host's resync: forgets everything
     input  wire [31:0] cfg_silence,     // cycles without a good packet until the line is down; 0: never
     input  wire [63:0] expected,
-    input  wire        synced,          // expected means something
-    input  wire        session_match,   // header_session is acceptable; valid with header_valid
+    input  wire [63:0] after_expected,
+    input  wire        step,            // after this cycle after_expected is the expected one
+    input  wire        run,             // messages may go and entries may be taken
+    input  wire        synced,          // expected means something, for a cycle or more
+    input  wire [63:0] next_seq,        // msg_seq of the next cycle, if there is a message in it
+    input  wire        session_match,   // the header's session is acceptable; in the cycle after header_valid
     input  wire        msg_valid,
     input  wire [`NORM_BITS-1:0] msg_entry,
     input  wire        header_valid,
@@ -24,24 +30,27 @@ module line_gate #(
     input  wire        end_bad,
     input  wire [7:0]  end_reason,
     input  wire        end_header,
-    input  wire        pop,
-    output wire        head_valid,
+    input  wire        went,            // what can go went: the other line's copy did not
+    output wire        direct,          // the message on msg_* can go
+    output wire        held,            // the head of the hold can go
     output wire [`NORM_BITS-1:0] head_entry,
-    output wire        head_next,       // it is the expected one
-    output wire        head_behind,     // it was told already
-    output wire        head_ahead,
+    output wire        ahead,           // the head waits for a hole
+    output wire        moves,           // the head changes, or one is on its way
+    output wire        starts,          // a good packet of our session ends: header_seq may be where we start
+    output wire        ending,          // an end of session has its turn
     output wire        nearly_full,
     output wire        down,
     output wire        bad_due,         // a refused packet waits to be told
     output wire [7:0]  bad_reason,
     output wire [63:0] bad_first,
-    output wire [31:0] bad_left,        // messages of it that count
+    output wire [31:0] bad_left,        // messages of it that had left
     input  wire        bad_done,
     output wire        far_due,         // a packet far ahead was refused: the books cannot be right
     input  wire        far_done,
     output wire        change_due,      // the line went down or came up
     input  wire        change_done,
     output wire        stat_duplicate,
+    output wire        stat_unheld,
     output wire        stat_refused,
     output wire        stat_overflow,
     output wire [HOLD_LOG2:0] hold_level
@@ -50,34 +59,50 @@ module line_gate #(
     localparam [7:0] WRONG_SESSION = 8'd6;
     localparam [7:0] NO_ROOM = 8'd7;
 
-    // The packet that is arriving.
+    // The packet that is arriving. Its first message comes two cycles or more after its header.
     reg        accept;
     reg        foreign;
     reg        far;
-    reg [31:0] new_messages;
-    wire [63:0] lead;
-    wire        too_far;
-    assign lead = header_seq - expected;
-    assign too_far = synced && !lead[63] && lead[62:FAR_LOG2] != 0;
+    reg        judge;
+    reg        anchored;
+    reg [63:0] lead;
+    wire       too_far;
+    assign too_far = anchored && !lead[63] && lead[62:FAR_LOG2] != 0;
     always @(posedge clk) begin
         if (rst) begin
+            judge <= 1'b0;
             accept <= 1'b0;
             foreign <= 1'b0;
             far <= 1'b0;
-        end else if (header_valid) begin
-            accept <= session_match && !too_far;
-            foreign <= !session_match;
-            far <= session_match && too_far;
+        end else begin
+            judge <= header_valid;
+            if (judge) begin
+                accept <= session_match && !too_far;
+                foreign <= !session_match;
+                far <= session_match && too_far;
+            end
         end
+        anchored <= synced;
+        lead <= header_seq - expected;
     end
 
     // Its messages.
-    wire [63:0] msg_seq;
-    wire [63:0] msg_lead;
-    wire        msg_new;
-    assign msg_seq = msg_entry[`NORM_SEQ];
-    assign msg_lead = msg_seq - expected;
-    assign msg_new = msg_valid && accept && !msg_lead[63];
+    reg         is_next;   // of the message that may be on msg_* now
+    reg         is_behind;
+    wire [63:0] next_lead;
+    wire        next_equal;
+    wire        empty;
+    wire        arrives;
+    wire        repeated;  // it was told already, or the other line tells it now
+    assign next_lead = next_seq - expected;
+    assign next_equal = next_seq == expected;
+    always @(posedge clk) begin
+        is_next <= step ? next_seq == after_expected : next_equal;
+        is_behind <= next_lead[63] || (step && next_equal);
+    end
+    assign arrives = msg_valid && accept;
+    assign direct = STORE_FWD == 0 && arrives && empty && is_next && run;
+    assign repeated = arrives && ((is_behind && run) || (direct && !went));
 
     // Its end: a heartbeat and an end of session stand in the queue as the sequence they announce.
     wire        good_end;
@@ -86,13 +111,11 @@ module line_gate #(
     wire        closing;
     wire        mark;
     wire [`NORM_BITS-1:0] mark_entry;
-    wire [63:0] mark_lead;
     assign good_end = end_valid && !end_bad && end_header && accept;
     assign bad_end = end_valid && !good_end;
     assign closing = header_count == 16'hFFFF;
     assign quiet = header_count == 16'd0 || closing;
-    assign mark_lead = header_seq - expected;
-    assign mark = good_end && quiet && !mark_lead[63] && (closing || header_seq != expected);
+    assign mark = good_end && quiet;
     assign mark_entry[`NORM_TYPE] = closing ? `NORM_KIND_END : `NORM_KIND_HEARTBEAT;
     assign mark_entry[327:8] = 320'd0;
     assign mark_entry[`NORM_MARK] = 1'b1;
@@ -100,44 +123,60 @@ module line_gate #(
 
     wire dropped;
     wire kept;
-    line_hold #(.WIDTH(`NORM_BITS), .DEPTH_LOG2(HOLD_LOG2), .STORE_FWD(STORE_FWD)) hold (
+    wire store;
+    wire head_valid;
+    wire head_next;
+    wire head_behind;
+    wire head_mark;
+    wire coming;
+    wire pop;
+    assign store = arrives && !(is_behind && run) && !direct;
+    line_hold #(.WIDTH(`NORM_BITS), .SEQ_AT(328), .DEPTH_LOG2(HOLD_LOG2)) hold (
         .clk(clk),
         .rst(rst),
-        .in_valid(msg_new || mark),
+        .expected(expected),
+        .after_expected(after_expected),
+        .step(step),
+        .in_valid(store || mark),
         .in_entry(mark ? mark_entry : msg_entry),
         .commit(good_end),
         .discard(bad_end),
         .pop(pop),
         .head_valid(head_valid),
         .head_entry(head_entry),
+        .head_next(head_next),
+        .head_behind(head_behind),
+        .empty(empty),
+        .coming(coming),
         .overflow(dropped),
         .committed(kept),
         .nearly_full(nearly_full),
         .level(hold_level)
     );
-    wire [63:0] head_lead;
-    assign head_lead = head_entry[`NORM_SEQ] - expected;
-    assign head_next = head_valid && head_entry[`NORM_SEQ] == expected;
-    assign head_behind = head_valid && head_lead[63];
-    assign head_ahead = head_valid && !head_lead[63] && head_entry[`NORM_SEQ] != expected;
+    assign head_mark = head_entry[`NORM_MARK];
+    assign pop = run && (head_next || head_behind);
+    assign held = run && head_next && !head_mark;
+    assign ahead = head_valid && !head_next && !head_behind;
+    assign moves = pop || coming;
+    assign starts = good_end;
+    assign ending = pop && head_next && head_mark && head_entry[`NORM_TYPE] == `NORM_KIND_END;
 
     // What is to be told about it. A second refusal before the first is told adds its messages to it.
     reg        bad;
     reg [7:0]  reason;
     reg [63:0] first;
     reg [31:0] left;
+    reg [31:0] gone;        // messages of this packet that left
     reg        far_told;    // since the last packet that was not far
     reg        far_wait;
-    reg        ended_good;  // for store-and-forward: a frame that did not fit is refused one cycle later
+    reg        ended_good;  // a packet that did not fit is refused one cycle later
     wire       spill_end;
     wire       tell;
-    wire [31:0] left_now;
-    assign spill_end = STORE_FWD != 0 && ended_good && !kept;
+    assign spill_end = ended_good && !kept;
     assign tell = bad_end || spill_end;
-    assign left_now = STORE_FWD != 0 ? 32'd0 : new_messages;
     always @(posedge clk) begin
         if (rst) begin
-            new_messages <= 32'd0;
+            gone <= 32'd0;
             bad <= 1'b0;
             far_told <= 1'b0;
             far_wait <= 1'b0;
@@ -145,9 +184,9 @@ module line_gate #(
         end else begin
             ended_good <= good_end;
             if (end_valid)
-                new_messages <= 32'd0;
-            else if (msg_new)
-                new_messages <= new_messages + 32'd1;
+                gone <= 32'd0;
+            else if (direct && went)
+                gone <= gone + 32'd1;
             if (tell)
                 bad <= 1'b1;
             else if (bad_done)
@@ -164,9 +203,9 @@ module line_gate #(
             if (!bad || bad_done) begin
                 first <= spill_end || end_header ? header_seq : 64'd0;
                 reason <= spill_end ? NO_ROOM : end_bad ? end_reason : foreign ? WRONG_SESSION : BAD_FIELD;
-                left <= left_now;
+                left <= gone;
             end else
-                left <= left + left_now;
+                left <= left + gone;
         end
     end
     assign bad_due = bad;
@@ -180,6 +219,7 @@ module line_gate #(
     reg        is_down;
     reg        change;
     reg        duplicate;
+    reg        unheld;
     reg        refused;
     always @(posedge clk) begin
         if (rst) begin
@@ -187,6 +227,7 @@ module line_gate #(
             is_down <= 1'b0;
             change <= 1'b0;
             duplicate <= 1'b0;
+            unheld <= 1'b0;
             refused <= 1'b0;
         end else begin
             if (good_end || cfg_silence == 32'd0)
@@ -201,14 +242,45 @@ module line_gate #(
                 change <= 1'b1;
             else if (change_done)
                 change <= 1'b0;
-            duplicate <= msg_valid && accept && msg_lead[63];
+            duplicate <= repeated;
+            unheld <= pop && !head_mark && !(held && went);
             refused <= tell;
         end
     end
     assign down = is_down;
     assign change_due = change;
     assign stat_duplicate = duplicate;
+    assign stat_unheld = unheld;
     assign stat_refused = refused;
     assign stat_overflow = dropped;
+
+`ifdef FORMAL
+`include "axis_props.vh"
+    `AXIS_FORMAL_START
+    // While the arbiter runs, what was compared one cycle ahead is so now: what can go is the expected message.
+    reg        f_before;    // the last cycle was no reset
+    reg [63:0] f_expected;  // what it foresaw
+    reg [63:0] f_next_seq;
+    wire [63:0] f_head_seq;
+    wire [63:0] f_head_lead;
+    assign f_head_seq = head_entry[`NORM_SEQ];
+    assign f_head_lead = f_head_seq - expected;
+    always @(posedge clk) begin
+        f_before <= !rst;
+        f_expected <= step ? after_expected : expected;
+        f_next_seq <= next_seq;
+    end
+    always @(posedge clk) if (f_started && !rst && f_before && f_expected == expected) begin
+        assert(is_next == (f_next_seq == expected));
+        if (head_valid)
+            assert(head_next == (f_head_seq == expected));
+        if (head_valid && !f_head_lead[62])
+            assert(head_behind == f_head_lead[63]);
+    end
+    always @(posedge clk) if (f_started && !rst && !head_valid)
+        assert(!head_next && !head_behind);
+    always @(posedge clk) if (f_started && !rst && f_before && run)
+        assert(f_expected == expected);
+`endif
 endmodule
 `default_nettype wire

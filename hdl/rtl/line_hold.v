@@ -1,16 +1,21 @@
-// Holds the entries of one feed line until the arbiter takes them, oldest first.
-// Latency: 0 with STORE_FWD = 0 and nothing held (the head is the input itself), else 1 to 2. Throughput: one entry in and
-// one out per cycle.
-// Overflow: with STORE_FWD = 0 the entry is dropped and `overflow` tells; with 1 the rest of its frame goes too: `commit`
-// then acts as `discard`. What is dropped is missing in this line's sequence, which is what the arbiter looks for.
+// Holds the entries of one feed line until the arbiter takes them, oldest first, and says of the first whether its sequence
+// is the expected one. An entry shows only after its frame turned out good; those of a bad frame go without a trace.
+// The comparison is made one cycle ahead, for the entry and the sequence that will be there.
+// Latency: 4 cycles from `commit` to the head when nothing is before it. Throughput: one entry in and one out per cycle.
+// Overflow: an entry that does not fit is dropped, `overflow` tells, and the rest of its frame goes too: `commit` then acts
+// as `discard`. What is dropped is missing in this line's sequence, which is what the arbiter looks for.
 `default_nettype none
 module line_hold #(
-    parameter WIDTH = 392,
-    parameter DEPTH_LOG2 = 9,
-    parameter STORE_FWD = 0 // 1: entries show only after the commit of their frame
+    parameter WIDTH = 393,
+    parameter SEQ_AT = 328,  // where the sequence is in an entry
+    parameter SEQ_BITS = 64,
+    parameter DEPTH_LOG2 = 9
 ) (
     input  wire             clk,
     input  wire             rst,
+    input  wire [SEQ_BITS-1:0] expected,
+    input  wire [SEQ_BITS-1:0] after_expected,
+    input  wire             step,        // after this cycle after_expected is the expected one
     input  wire             in_valid,
     input  wire [WIDTH-1:0] in_entry,
     input  wire             commit,      // the frame is good, an entry given in this cycle belongs to it
@@ -18,43 +23,57 @@ module line_hold #(
     input  wire             pop,         // takes the head; only while head_valid
     output wire             head_valid,
     output wire [WIDTH-1:0] head_entry,
+    output wire             head_next,   // its sequence is the expected one
+    output wire             head_behind, // ... is before it
+    output wire             empty,       // nothing is held, not even for a frame that has not ended; falls at once
+    output wire             coming,      // there is no head, but one is on its way
     output wire             overflow,
     output wire             committed,   // a commit took place and kept the frame
-    output wire             nearly_full,
+    output wire             nearly_full, // a full frame of short messages may not fit any more
     output wire [DEPTH_LOG2:0] level
 );
+    // RAM -> its output register -> middle -> head.
     reg [WIDTH-1:0]    ram [0:(1<<DEPTH_LOG2)-1];
     reg [WIDTH-1:0]    ram_out;
-    reg [WIDTH-1:0]    skid;
-    reg                out_valid;
-    reg                out_skid;  // the head is in skid, not in ram_out
+    reg [WIDTH-1:0]    middle;
+    reg [WIDTH-1:0]    head;
+    reg                ram_out_valid;
+    reg                middle_valid;
+    reg                valid;
+    reg                is_next;
+    reg                is_behind;
     reg [DEPTH_LOG2:0] write_at;
     reg [DEPTH_LOG2:0] read_at;
     reg [DEPTH_LOG2:0] keep_at;   // entries before it are committed
     reg                spilled;   // an entry of the current frame did not fit
+    reg                busy;      // there may be something in the RAM
 
-    wire [DEPTH_LOG2:0] limit;
-    wire                empty;
     wire                full;
-    wire                to_skid;
-    wire                to_ram;
     wire                fits;
+    wire                waiting;  // a committed entry is in the RAM
+    wire                head_moves;
+    wire                middle_moves;
+    wire                ram_out_moves;
     wire                load;
     wire                keeps;
     wire [DEPTH_LOG2:0] write_next;
-    assign limit = STORE_FWD != 0 ? keep_at : write_at;
-    assign empty = read_at == limit;
     assign level = write_at - read_at;
     assign full = level[DEPTH_LOG2];
-    assign nearly_full = level[DEPTH_LOG2] || level[DEPTH_LOG2-1:DEPTH_LOG2-3] == 3'b111;
-    assign head_valid = out_valid || (STORE_FWD == 0 && in_valid);
-    assign head_entry = !out_valid && STORE_FWD == 0 ? in_entry : out_skid ? skid : ram_out;
-    assign to_skid = STORE_FWD == 0 && in_valid && (out_valid ? pop && empty : !pop);
-    assign to_ram = in_valid && (STORE_FWD != 0 || (out_valid && !(pop && empty)));
-    assign fits = to_ram && !full;
-    assign load = !empty && (!out_valid || pop);
-    assign keeps = commit && !spilled && !(to_ram && full);
+    assign nearly_full = level[DEPTH_LOG2] || level[DEPTH_LOG2-1:DEPTH_LOG2-2] == 2'b11;
+    assign waiting = read_at != keep_at;
+    assign empty = !valid && !middle_valid && !ram_out_valid && !busy;
+    assign coming = !valid && (middle_valid || ram_out_valid || waiting);
+    assign head_moves = !valid || pop;
+    assign middle_moves = !middle_valid || head_moves;
+    assign ram_out_moves = !ram_out_valid || middle_moves;
+    assign fits = in_valid && !full;
+    assign load = waiting && ram_out_moves;
+    assign keeps = commit && !spilled && !(in_valid && full);
     assign write_next = write_at + {{DEPTH_LOG2{1'b0}}, fits};
+    assign head_valid = valid;
+    assign head_entry = head;
+    assign head_next = is_next;
+    assign head_behind = is_behind;
 
     reg dropped;
     reg kept;
@@ -62,27 +81,29 @@ module line_hold #(
     assign committed = kept;
     always @(posedge clk) begin
         if (rst) begin
-            out_valid <= 1'b0;
-            out_skid <= 1'b0;
+            ram_out_valid <= 1'b0;
+            middle_valid <= 1'b0;
+            valid <= 1'b0;
             write_at <= {(DEPTH_LOG2+1){1'b0}};
             read_at <= {(DEPTH_LOG2+1){1'b0}};
             keep_at <= {(DEPTH_LOG2+1){1'b0}};
             spilled <= 1'b0;
+            busy <= 1'b0;
             dropped <= 1'b0;
             kept <= 1'b0;
         end else begin
-            dropped <= to_ram && full;
+            dropped <= in_valid && full;
             kept <= keeps;
-            if (load) begin
-                out_valid <= 1'b1;
-                out_skid <= 1'b0;
+            busy <= in_valid || write_at != read_at;
+            if (load)
                 read_at <= read_at + 1'b1;
-            end else if (to_skid) begin
-                out_valid <= 1'b1;
-                out_skid <= 1'b1;
-            end else if (pop)
-                out_valid <= 1'b0;
-            if (STORE_FWD != 0 && (discard || (commit && !keeps)))
+            if (ram_out_moves)
+                ram_out_valid <= load;
+            if (middle_moves)
+                middle_valid <= ram_out_valid;
+            if (head_moves)
+                valid <= middle_valid;
+            if (discard || (commit && !keeps))
                 write_at <= keep_at;
             else
                 write_at <= write_next;
@@ -90,7 +111,7 @@ module line_hold #(
                 keep_at <= write_next;
             if (commit || discard)
                 spilled <= 1'b0;
-            else if (to_ram && full)
+            else if (in_valid && full)
                 spilled <= 1'b1;
         end
     end
@@ -100,39 +121,123 @@ module line_hold #(
             ram[write_at[DEPTH_LOG2-1:0]] <= in_entry;
         if (load)
             ram_out <= ram[read_at[DEPTH_LOG2-1:0]];
-        if (to_skid)
-            skid <= in_entry;
+        if (middle_moves)
+            middle <= ram_out;
+        if (head_moves)
+            head <= middle;
+    end
+
+    // The comparison, for the entry that will be at the head and the sequence that will be expected.
+    wire [SEQ_BITS-1:0] head_seq;
+    wire [SEQ_BITS-1:0] middle_seq;
+    wire [SEQ_BITS-1:0] head_lead;
+    wire [SEQ_BITS-1:0] middle_lead;
+    wire                head_equal;
+    wire                middle_equal;
+    wire                head_after;
+    wire                middle_after;
+    assign head_seq = head[SEQ_AT+:SEQ_BITS];
+    assign middle_seq = middle[SEQ_AT+:SEQ_BITS];
+    assign head_lead = head_seq - expected;
+    assign middle_lead = middle_seq - expected;
+    assign head_equal = head_seq == expected;
+    assign middle_equal = middle_seq == expected;
+    assign head_after = head_seq == after_expected;
+    assign middle_after = middle_seq == after_expected;
+    always @(posedge clk) begin
+        if (rst) begin
+            is_next <= 1'b0;
+            is_behind <= 1'b0;
+        end else if (head_moves) begin
+            is_next <= middle_valid && (step ? middle_after : middle_equal);
+            is_behind <= middle_valid && (middle_lead[SEQ_BITS-1] || (step && middle_equal));
+        end else begin
+            is_next <= step ? head_after : head_equal;
+            is_behind <= head_lead[SEQ_BITS-1] || (step && head_equal);
+        end
     end
 
 `ifdef FORMAL
 `include "axis_props.vh"
     `AXIS_FORMAL_START
-    // Cut-through: everything that was taken in and fitted comes out once and in order.
-    generate
-        if (STORE_FWD == 0) begin : order
-            wire f_pop;
-            assign f_pop = pop && head_valid;
-            `AXIS_SAME_ORDER(in_valid && !(to_ram && full), in_entry, f_pop, head_entry, WIDTH)
-            wire [`AXIS_COUNT_BITS-1:0] f_depth;
-            wire [DEPTH_LOG2:0]         f_at;
-            assign f_depth = f_mark - f_given;
-            assign f_at = read_at + f_depth[DEPTH_LOG2:0] - {{DEPTH_LOG2{1'b0}}, 1'b1};
-            always @(posedge clk) if (f_started && !rst) begin
-                assert(level <= (1 << DEPTH_LOG2));
-                assert(out_valid || empty);
-                assert(f_held == {{(`AXIS_COUNT_BITS-DEPTH_LOG2-1){1'b0}}, level} + {{(`AXIS_COUNT_BITS-1){1'b0}}, out_valid});
-                if (f_mark_in && f_depth == 0)
-                    assert((out_skid ? skid : ram_out) == f_word);
-                if (f_mark_in && f_depth != 0)
-                    assert(ram[f_at[DEPTH_LOG2-1:0]] == f_word);
-                cover(f_given == 6 && empty && !out_valid);
-                cover(overflow);
-            end
+    // Everything that fitted and whose frame is kept comes out once and in order; of other frames comes nothing. Entries are
+    // numbered as they are taken in; a number of a frame that goes is given again.
+    `AXIS_ANYCONST reg [15:0] f_mark;
+    reg  [15:0] f_taken;
+    reg  [15:0] f_kept;    // number of the first entry that is not committed
+    reg  [15:0] f_given;
+    reg         f_mark_in;
+    reg  [WIDTH-1:0] f_word;
+    wire [15:0] f_depth;   // entries before the marked one
+    wire [15:0] f_staged;  // entries in the three registers
+    wire [15:0] f_at;
+    wire [DEPTH_LOG2:0] f_ready; // committed entries in the RAM
+    wire        f_drops;
+    assign f_depth = f_mark - f_given;
+    assign f_staged = {15'd0, valid} + {15'd0, middle_valid} + {15'd0, ram_out_valid};
+    assign f_at = {{(15-DEPTH_LOG2){1'b0}}, read_at} + f_depth - f_staged;
+    assign f_ready = keep_at - read_at;
+    assign f_drops = discard || (commit && !keeps);
+    always @(posedge clk) begin
+        if (rst) begin
+            f_taken <= 16'd0;
+            f_kept <= 16'd0;
+            f_given <= 16'd0;
+            f_mark_in <= 1'b0;
+        end else begin
+            f_taken <= f_drops ? f_kept : f_taken + {15'd0, fits};
+            if (keeps)
+                f_kept <= f_taken + {15'd0, fits};
+            f_given <= f_given + {15'd0, pop};
+            if ((f_drops && f_depth >= f_kept - f_given) || (pop && f_depth == 16'd0))
+                f_mark_in <= 1'b0;
+            else if (fits && f_taken == f_mark)
+                f_mark_in <= 1'b1;
+            if (fits && f_taken == f_mark)
+                f_word <= in_entry;
         end
-    endgenerate
+    end
     always @(posedge clk) if (f_started && !rst) begin
-        assume(!pop || head_valid);
+        if (pop) begin
+            assert(f_kept != f_given);
+            if (f_depth == 16'd0)
+                assert(f_mark_in && head == f_word);
+        end
+        assert(f_mark_in == (f_depth < f_taken - f_given));
+        assert(level <= (1 << DEPTH_LOG2));
+        assert(f_taken - f_given == {{(15-DEPTH_LOG2){1'b0}}, level} + f_staged);
+        assert(f_ready <= level);
+        assert(f_kept - f_given == {{(15-DEPTH_LOG2){1'b0}}, f_ready} + f_staged);
+        if (f_mark_in && valid && f_depth == 16'd0)
+            assert(head == f_word);
+        if (f_mark_in && middle_valid && f_depth == {15'd0, valid})
+            assert(middle == f_word);
+        if (f_mark_in && ram_out_valid && f_depth == {15'd0, valid} + {15'd0, middle_valid})
+            assert(ram_out == f_word);
+        if (f_mark_in && f_depth >= f_staged)
+            assert(ram[f_at[DEPTH_LOG2-1:0]] == f_word);
+        assert(busy || write_at == read_at);
+        cover(f_given == 16'd6 && empty);
+        cover(overflow);
+        cover(f_given == 16'd3 && f_drops && f_taken != f_kept);
+    end
+    // What is said of the head is so, unless the expected sequence was set to another in the last cycle.
+    reg f_first;
+    reg [SEQ_BITS-1:0] f_expected;
+    always @(posedge clk) begin
+        f_first <= !rst;
+        f_expected <= step ? after_expected : expected;
+    end
+    always @(posedge clk) if (f_started && !rst && !valid)
+        assert(!is_next && !is_behind);
+    always @(posedge clk) if (f_started && !rst && f_first && valid && f_expected == expected) begin
+        assert(is_next == (head_seq == expected));
+        assert(is_behind == head_lead[SEQ_BITS-1] || head_lead == {1'b0, {(SEQ_BITS-1){1'b1}}}); // the distance wrapped
+    end
+    always @(posedge clk) if (f_started && !rst) begin
+        assume(!pop || valid);
         assume(!(commit && discard));
+        assume(after_expected == expected + 1'b1);
     end
 `endif
 endmodule

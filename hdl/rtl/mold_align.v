@@ -11,8 +11,10 @@
 // the next length field; the eight lengths that could be meant are prepared as next positions, so the loop is one multiplexer.
 // Which lane of the coming beat holds that byte (length_at) or the end of the current unit (end_at) is kept one-hot beside it.
 //
-// Lengths outside 12..63, bytes after the last message, sequence 0 and packets that end early are refused: the rest of the
-// packet is dropped and the end report says why (a positive fp_error code).
+// A message longer than any of ITCH 5.0 is stepped over by its length; its chunks after the seventh all have index 7.
+// Lengths below 12 (two such messages could end in one beat), bytes after the last message, sequence 0 and packets that end
+// early are refused: the rest of the packet is dropped and the end report says why (a positive fp_error code).
+// The locate of a message goes out a cycle before its first chunk, without a register, to the address of a RAM.
 `default_nettype none
 module mold_align (
     input  wire         clk,
@@ -26,10 +28,12 @@ module mold_align (
     output wire         chunk_valid,
     output wire [119:0] chunk_data,     // message byte 8 * chunk_index + i in bits 8i+7:8i; all 15 only in the last chunk
     output wire [3:0]   chunk_bytes,    // how many of the 15 have arrived, 8..15; beyond the message in its last chunk
-    output wire [2:0]   chunk_index,
+    output wire [2:0]   chunk_index,    // 7 for the seventh and all after it
     output wire         chunk_last,     // the message ends in this chunk
-    output wire [5:0]   chunk_length,   // of the message, 12..63
+    output wire [5:0]   chunk_length,   // of the message, 12..63; 63 if it is longer
     output wire [63:0]  chunk_seq,      // MoldUDP64 sequence of the message
+    output wire         look_valid,     // the next cycle may have a message's first chunk
+    output wire [15:0]  look_locate,    // ... of this stock locate
     output wire         header_valid,   // one cycle; the next three stay until the next header
     output wire [79:0]  header_session, // first character in the top byte
     output wire [63:0]  header_seq,
@@ -43,6 +47,7 @@ module mold_align (
     localparam [7:0] TRUNCATED = 8'd1; // fp_error codes of hdl/spec/records.json
     localparam [7:0] BAD_LENGTH = 8'd4;
     localparam [7:0] BAD_FIELD = 8'd5;
+    localparam W = 12; // bits of a lane count: 2,047 bytes, more than a packet has, and the lanes
 
     // Input as bytes: this beat, and the last lane of the one before.
     reg  [63:0] last_beat;
@@ -74,10 +79,11 @@ module mold_align (
     reg        finished;    // every message announced has left
     reg        dropping;
     reg [7:0]  drop_reason;
-    reg [6:0]  next_length; // lane of the next length's low byte, counted from the next beat's lane 0
+    reg [W-1:0] next_length; // lane of the next length's low byte, counted from the next beat's lane 0
     reg [7:0]  length_at;   // one-hot of next_length when it is below 8
     reg [7:0]  end_at;      // one-hot of next_length - 2 when that is below 8: the last byte of the header or message
     reg        unsound;     // the length read in the last beat is not acceptable: drop from here
+    reg        too_long;    // ... it is more than a packet holds
     reg [3:0]  offset;      // window byte of the current chunk's first byte, 1..8
     reg [2:0]  index;
     reg [5:0]  length;
@@ -93,9 +99,12 @@ module mold_align (
     // The eight candidate lengths: low byte in lane i, high byte in the lane before.
     wire [63:0] low;
     wire [63:0] high;
-    wire [7:0]  sound;
-    wire [55:0] jump;     // where the length after it will be, seen from the next beat: i + length + 2 - 8
-    wire [55:0] jump_if;  // ... where this is the length
+    wire [7:0]  fits;     // it is less than 2048
+    wire [7:0]  longer;   // ... more than 63
+    wire [7:0]  sound;    // ... and not below 12
+    wire [3:0]  near;     // this is the length, and 12 to 15
+    wire [8*W-1:0] jump;  // where the length after it will be, seen from the next beat: i + length + 2 - 8
+    wire [8*W-1:0] jump_if; // ... where this is the length
     wire [47:0] length_if;
     wire [31:0] end_if;   // where the message ends in the next beat: it does only if its length is at lane 0..3
     wire [15:0] length_at_if; // where the next length is in the next beat: only if this one is at lane 0 or 1
@@ -105,29 +114,38 @@ module mold_align (
     genvar j;
     generate
         for (i = 0; i < 8; i = i + 1) begin : candidate
-            localparam [6:0] LANE = i;
-            assign sound[i] = high[8*i+:8] == 8'd0 && low[8*i+6+:2] == 2'b00 && low[8*i+:6] >= 6'd12;
-            assign jump[7*i+:7] = {1'b0, low[8*i+:6]} + LANE - 7'd6;
-            assign jump_if[7*i+:7] = jump[7*i+:7] & {7{length_at[i]}};
-            assign length_if[6*i+:6] = low[8*i+:6] & {6{length_at[i]}};
+            localparam [W-1:0] LANE = i;
+            assign fits[i] = high[8*i+3+:5] == 5'd0;
+            assign longer[i] = high[8*i+:3] != 3'd0 || low[8*i+6+:2] != 2'd0;
+            assign sound[i] = fits[i] && (longer[i] || low[8*i+:6] >= 6'd12);
+            if (i < 4) begin : close
+                assign near[i] = length_at[i] && high[8*i+:3] == 3'd0 && low[8*i+2+:6] == 6'd3;
+            end
+            assign jump[W*i+:W] = {1'b0, high[8*i+:3], low[8*i+:8]} + LANE - 12'd6;
+            assign jump_if[W*i+:W] = jump[W*i+:W] & {W{length_at[i]}};
+            assign length_if[6*i+:6] = (low[8*i+:6] | {6{longer[i]}}) & {6{length_at[i]}};
             for (j = 0; j < 8; j = j + 1) begin : place
                 localparam [5:0] ENDS = 8 + j - i;   // the length with which a message at lane i ends at lane j
                 localparam [5:0] LENGTH = 6 + j - i; // ... with which the next length is at lane j
-                if (i < 4) begin : near_end
-                    assign end_if[8*i+j] = length_at[i] && low[8*i+:6] == ENDS;
+                if (j >= i + 4) begin : near_end
+                    assign end_if[8*i+j] = near[i] && low[8*i+:2] == ENDS[1:0];
+                end else if (i < 4) begin : no_end
+                    assign end_if[8*i+j] = 1'b0;
                 end
-                if (i < 2) begin : near_length
-                    assign length_at_if[8*i+j] = length_at[i] && low[8*i+:6] == LENGTH;
+                if (j >= i + 6) begin : near_length
+                    assign length_at_if[8*i+j] = near[i] && low[8*i+:2] == LENGTH[1:0];
+                end else if (i < 2) begin : no_length
+                    assign length_at_if[8*i+j] = 1'b0;
                 end
             end
         end
     endgenerate
-    wire [6:0] jump_to;
+    wire [W-1:0] jump_to;
     wire [5:0] length_new;
     wire [7:0] end_new;
     wire [7:0] length_at_new;
-    assign jump_to = jump_if[6:0] | jump_if[13:7] | jump_if[20:14] | jump_if[27:21]
-                   | jump_if[34:28] | jump_if[41:35] | jump_if[48:42] | jump_if[55:49];
+    assign jump_to = jump_if[11:0] | jump_if[23:12] | jump_if[35:24] | jump_if[47:36]
+                   | jump_if[59:48] | jump_if[71:60] | jump_if[83:72] | jump_if[95:84];
     assign length_new = length_if[5:0] | length_if[11:6] | length_if[17:12] | length_if[23:18]
                       | length_if[29:24] | length_if[35:30] | length_if[41:36] | length_if[47:42];
     assign end_new = end_if[7:0] | end_if[15:8] | end_if[23:16] | end_if[31:24];
@@ -137,8 +155,8 @@ module mold_align (
     wire [7:0] length_nearer;
     generate
         for (i = 0; i < 8; i = i + 1) begin : nearer
-            localparam [6:0] END = 10 + i;
-            localparam [6:0] LENGTH = 8 + i;
+            localparam [W-1:0] END = 10 + i;
+            localparam [W-1:0] LENGTH = 8 + i;
             assign end_nearer[i] = next_length == END;
             assign length_nearer[i] = next_length == LENGTH;
         end
@@ -164,6 +182,7 @@ module mold_align (
     wire       knows;        // a sound header ends here
     wire       bad_here;
     wire       unsound_here; // the length read in this beat is not acceptable
+    wire       too_long_here;
     wire       gone;         // the packet is being dropped, from this beat at the latest
     assign gone = dropping || unsound;
     assign length_here = length_at != 8'h00;
@@ -188,10 +207,11 @@ module mold_align (
     assign no_sequence = header_ends && seq_zero;
     assign knows = header_ends && !no_sequence;
     assign unsound_here = (sound & length_at) == 8'h00;
+    assign too_long_here = (fits & length_at) == 8'h00;
     assign bad_here = !gone && (extra || cut || no_sequence);
 
     wire [7:0] reason_here;
-    assign reason_here = unsound ? BAD_LENGTH : no_sequence ? BAD_FIELD : cut ? TRUNCATED : BAD_LENGTH;
+    assign reason_here = unsound ? (too_long ? TRUNCATED : BAD_LENGTH) : no_sequence ? BAD_FIELD : cut ? TRUNCATED : BAD_LENGTH;
 
     always @(posedge clk) begin
         if (rst) begin
@@ -230,17 +250,18 @@ module mold_align (
         last_beat <= s_axis_tdata;
         last_zero <= s_axis_tdata == 64'd0;
         last_zero4 <= s_axis_tdata[63:32] == 32'd0;
+        too_long <= too_long_here;
         if (first) begin
             late_start <= !s_axis_tkeep[2];
             beat <= 2'd1;
-            next_length <= s_axis_tkeep[2] ? 7'd15 : 7'd19; // header: like a message of 20 bytes
+            next_length <= s_axis_tkeep[2] ? 12'd15 : 12'd19; // header: like a message of 20 bytes
             length_at <= 8'h00;
             end_at <= 8'h00;
             sent <= 16'd0;
         end else begin
             if (beat != 2'd3)
                 beat <= beat + 2'd1;
-            next_length <= length_here ? jump_to : next_length - 7'd8;
+            next_length <= length_here ? jump_to : next_length - 12'd8;
             length_at <= length_here ? length_at_new : length_nearer;
             end_at <= length_here ? end_new : end_nearer;
         end
@@ -249,7 +270,7 @@ module mold_align (
             index <= 3'd0;
             length <= length_new;
         end else
-            index <= index + 3'd1;
+            index <= index + {2'b00, index != 3'd7};
         if (header_ends) begin
             left <= count_here;
             left_one <= count_here == 16'd1;
@@ -296,7 +317,11 @@ module mold_align (
     assign refused = s_axis_tuser || gone || bad_here || first || !(finished || finishes);
 
     wire [127:0] window;
+    wire [119:0] chunk;
     assign window = {s_axis_tdata, last_beat};
+    assign chunk = window[8*offset+:120];
+    assign look_valid = s_axis_tvalid && active && index == 3'd0;
+    assign look_locate = {chunk[15:8], chunk[23:16]};
 
     always @(posedge clk) begin
         if (rst) begin
@@ -308,7 +333,7 @@ module mold_align (
             out_header <= s_axis_tvalid && knows;
             out_end <= s_axis_tvalid && s_axis_tlast;
         end
-        out_data <= window[8*offset+:120];
+        out_data <= chunk;
         out_bytes <= 4'd0 - offset;
         out_index <= index;
         out_last <= message_ends;
@@ -324,7 +349,7 @@ module mold_align (
         else if (bad_here || unsound)
             out_reason <= reason_here;
         else if (begins && unsound_here)
-            out_reason <= BAD_LENGTH;
+            out_reason <= too_long_here ? TRUNCATED : BAD_LENGTH;
         else
             out_reason <= TRUNCATED;
         out_known <= !first && (header_known || knows);
@@ -369,8 +394,35 @@ module mold_align (
             assume(s_axis_tlast && s_axis_tkeep == 8'h00);
     end
     // What always holds of the state between beats.
-    wire [6:0] f_done; // message bytes before the current chunk, and those that its end is away
-    assign f_done = {1'b0, index, 3'b000} + next_length + 7'd7 - {3'd0, offset};
+    reg  [W-1:0] f_length; // of the message, not saturated; and its chunk
+    reg  [W-4:0] f_index;
+    wire [W-1:0] f_length_new;
+    wire [W-1:0] f_done; // message bytes before the current chunk, and those that its end is away
+    genvar f;
+    generate
+        for (f = 0; f < W; f = f + 1) begin : f_bit
+            wire [7:0] f_of_lane;
+            for (i = 0; i < 8; i = i + 1) begin : f_lane
+                if (f < 8) begin : f_low
+                    assign f_of_lane[i] = low[8*i+f] && length_at[i];
+                end else begin : f_high
+                    assign f_of_lane[i] = f < 11 && high[8*i+f-8] && length_at[i];
+                end
+            end
+            assign f_length_new[f] = f_of_lane != 8'h00;
+        end
+    endgenerate
+    always @(posedge clk) if (s_axis_tvalid) begin
+        f_length <= begins ? f_length_new : f_length;
+        f_index <= begins ? 0 : f_index + 1'b1;
+    end
+    reg [W-1:0] f_out_length;
+    reg [W-4:0] f_out_index;
+    always @(posedge clk) begin
+        f_out_length <= f_length;
+        f_out_index <= f_index;
+    end
+    assign f_done = {f_index, 3'b000} + next_length + 12'd7 - {8'd0, offset};
     always @(posedge clk) if (f_started && !rst) begin
         assert(!(in_header && active));
         assert(!(first && (in_header || active || finished || dropping || header_known)));
@@ -379,26 +431,29 @@ module mold_align (
         assert(!unsound || active || dropping);
         assert(first || (last_zero == (last_beat == 64'd0) && last_zero4 == (last_beat[63:32] == 32'd0)));
         if (!f_partial && !gone && (in_header || (header_known && !finished))) begin
-            assert(length_at == (next_length < 7'd8 ? 8'h01 << next_length : 8'h00));
-            assert(end_at == (next_length >= 7'd2 && next_length < 7'd10 ? 8'h01 << (next_length - 7'd2) : 8'h00)
+            assert(length_at == (next_length < 12'd8 ? 8'h01 << next_length : 8'h00));
+            assert(end_at == (next_length >= 12'd2 && next_length < 12'd10 ? 8'h01 << (next_length - 12'd2) : 8'h00)
                    || !(in_header || active));
         end
         if (active && !unsound) begin
             assert(offset >= 4'd1 && offset <= 4'd8);
-            assert(length >= 6'd12 && length <= 6'd63);
+            assert(f_length >= 12'd12 && f_length < 12'd2048);
+            assert(length == (f_length > 12'd63 ? 6'd63 : f_length[5:0]));
+            assert(index == (f_index > 7 ? 3'd7 : f_index[2:0]));
             // A chunk never runs past its message: the lanes add up to the length at every beat.
-            assert(f_done == {1'b0, length});
-            assert(next_length >= 7'd6 - (index == 3'd0 ? 7'd0 : 7'd4) && next_length <= 7'd64);
+            assert(f_done == f_length);
+            assert({f_index, 3'b000} < f_length);
+            assert(next_length >= 12'd6 - (index == 3'd0 ? 12'd0 : 12'd4) && next_length <= 12'd2048);
             assert(left != 16'd0);
         end
         if (in_header && !gone) begin
             assert(beat >= 2'd1 && !finished && !header_known && sent == 16'd0);
             if (beat == 2'd1)
-                assert(next_length == (late_start ? 7'd19 : 7'd15));
+                assert(next_length == (late_start ? 12'd19 : 12'd15));
             if (beat == 2'd2)
-                assert(next_length == (late_start ? 7'd11 : 7'd7));
+                assert(next_length == (late_start ? 12'd11 : 12'd7));
             if (beat == 2'd3)
-                assert(next_length == 7'd3 && late_start);
+                assert(next_length == 12'd3 && late_start);
         end
         if (header_known && !finished && !gone) begin
             assert(left_one == (left == 16'd1));
@@ -406,17 +461,19 @@ module mold_align (
             assert(seq - packet_seq == {48'd0, sent});
             assert({1'b0, left} + {1'b0, sent} == {1'b0, count});
             if (!active)
-                assert(next_length <= 7'd1 || f_partial); // only a length field lies between two messages
+                assert(next_length <= 12'd1 || f_partial); // only a length field lies between two messages
         end
         // Outputs: chunks count up from 0 and end with the last; one end a beat is all there can be.
         if (chunk_valid) begin
             assert(chunk_length >= 6'd12 && chunk_length <= 6'd63);
             assert(chunk_bytes >= 4'd8);
-            assert({1'b0, chunk_index, 3'd0} < {1'b0, chunk_length});
+            assert(chunk_length == (f_out_length > 12'd63 ? 6'd63 : f_out_length[5:0]));
+            assert(chunk_index == (f_out_index > 7 ? 3'd7 : f_out_index[2:0]));
+            assert({f_out_index, 3'd0} < f_out_length);
             if (chunk_last)
-                assert({1'b0, chunk_index, 3'd0} + {3'd0, chunk_bytes} >= {1'b0, chunk_length});
+                assert({f_out_index, 3'd0} + {8'd0, chunk_bytes} >= f_out_length);
             else
-                assert({1'b0, chunk_index, 3'd0} + {3'd0, chunk_bytes} < {1'b0, chunk_length});
+                assert({f_out_index, 3'd0} + {8'd0, chunk_bytes} < f_out_length);
         end
         cover(chunk_valid && chunk_last && $past(chunk_valid && chunk_last));     // two ends in consecutive beats
         cover(chunk_valid && chunk_last && chunk_length == 6'd63 && end_valid && !end_bad);

@@ -39,9 +39,8 @@ def check_content(bench: Bench, messages: dict[int, bytes], symbols: dict[int, i
         assert {name: norm.fields[name] for name in expected} == expected, messages[norm.seq]
         line = "ab"[norm.line_b]
         assert norm.rx_cycle == bench.arrived[line][norm.seq]
-        letter = chr(messages[norm.seq][0])
         symbol = symbols.get(norm.locate, -1)
-        tracked = symbol >= 0 and letter not in itch.NO_SYMBOL and norm.fault in (itch.SOUND, itch.BAD_FIELD)
+        tracked = symbol >= 0 and norm.fault != itch.UNKNOWN_TYPE
         assert (norm.tracked, norm.symidx) == (int(tracked), symbol if tracked else 0)
 
 
@@ -66,7 +65,7 @@ async def one_line(dut: Any, pause: float) -> None:
     await bench.track(SYMBOLS)
     messages = traffic(bench.rng, 600)
     await bench.send("a", packetise(bench.rng, messages))
-    await bench.cycles.wait(20)
+    await bench.cycles.wait(50)
     check_content(bench, numbered(messages), SYMBOLS)
     assert [norm.seq for norm in bench.messages()] == list(range(1, 601))
     check_latency(bench)
@@ -253,7 +252,7 @@ async def a_hole_waits_its_time(dut: Any) -> None:
     lost = [norm for norm in bench.notices() if norm.type == itch.GAP_LOST]
     assert [(norm.ref, norm.shares) for norm in lost] == [(4, 2)]
     if not STORE_FWD:
-        assert lost[0].cycle - at in range(300, 310)
+        assert lost[0].cycle - at in range(300, 330)  # the hole shows when its packet has ended well
     assert [norm.seq for norm in bench.messages()] == [1, 2, 3, 6, 7]
     await bench.send(
         "a", [Packet(4, message[3:5]), Packet(8, message[7:9]), Packet(13, count=0)]
@@ -289,7 +288,7 @@ async def hold_overflow(dut: Any) -> None:
     bench = Bench(dut)
     await bench.start(gap_wait=1_000_000)
     messages = [itch.build(bench.rng, "S") for _ in range(3 * HOLD)]
-    packets = packetise(bench.rng, messages, most=60)
+    packets = packetise(bench.rng, messages, most=HOLD // 8)
     await bench.send("a", packets[:1] + packets[2:])
     await bench.cycles.wait(4 * HOLD)
     gone = set(range(packets[1].sequence, packets[1].sequence + len(packets[1].messages)))
@@ -380,7 +379,6 @@ async def refused_frames(dut: Any) -> None:
         ({"cut": 120}, TRUNCATED, 1, 0),
         ({"cut": 60}, TRUNCATED, 0, 0),
         ({"messages": [rng.randbytes(60)] * 30}, OVERSIZED, 0, 0),
-        ({"messages": [itch.build(rng, "D"), rng.randbytes(64)]}, BAD_LENGTH, 1, 0),
         ({"messages": [itch.build(rng, "D"), rng.randbytes(11), rng.randbytes(20)]}, BAD_LENGTH, 1, 0),
     ]
     rng.shuffle(cases)
@@ -425,6 +423,68 @@ async def duplicates_in_a_bad_frame_do_no_harm(dut: Any) -> None:
     bad = [(n.price, n.ref, n.shares) for n in bench.notices() if n.type == itch.FRAME_BAD]
     assert bad == [(CORRUPT, 1, 0), (CORRUPT, 3, 0 if STORE_FWD else 2)]
     assert [n.seq for n in bench.messages()] == list(range(1, 5 if STORE_FWD else 7))
+
+
+def spoiled(rng: random.Random, packet: Packet) -> Packet:
+    """A copy of a packet that some layer refuses, most often with another sequence than its own."""
+    bad = Packet(packet.sequence, list(packet.messages), vlan=packet.vlan)
+    if rng.random() < 0.8:
+        bad.sequence = max(1, packet.sequence + rng.choice([-9, -2, -1, 1, 2, 3, 8, 40, 1 << 14, 1 << 18, 1 << 30]))
+    kind = rng.randrange(6)
+    if kind == 0:
+        bad.corrupt = True
+    elif kind == 1:
+        bad.corrupt = True
+        bad.padding = bytes(rng.randrange(9, 20))
+    elif kind == 2:
+        bad.changes = {"udp_checksum": rng.randrange(1, 0xFFFF)}
+    elif kind == 3:
+        bad.count = len(bad.messages) + rng.choice([-1, 1, 2])
+        bad.count = bad.count or len(bad.messages) + 1
+    elif kind == 4:
+        bad.messages[-1] = bad.messages[-1][:11]
+    else:
+        bad.cut = rng.randrange(64, len(bad.frame("a")))
+    return bad
+
+
+@cocotb.test()
+@cocotb.parametrize(lines=["a", "b", "ab"], first=[1, 0])
+async def bad_frames_do_no_lasting_harm(dut: Any, lines: str, first: int) -> None:
+    """Bad frames with any sequence between good ones: every message leaves once, at the next good frame at the latest.
+
+    In cut-through a bad frame's messages can leave where they claim to be the next; each is counted in its notice.
+    """
+    bench = Bench(dut)
+    await bench.start(first_seq=first, gap_wait=10_000_000)
+    rng = bench.rng
+    messages = traffic(rng, 300)
+    every = numbered(messages)
+    packets = packetise(rng, messages, most=6)
+
+    async def send(line: str) -> None:
+        for packet in packets:
+            while rng.random() < 0.4:
+                await bench.send(line, [spoiled(rng, packet)], gap=rng.choice([0, 0, 3]))
+            await bench.send(line, [packet], gap=rng.choice([0, 0, 3, 20]))
+
+    tasks = [cocotb.start_soon(send(line)) for line in lines]
+    for task in tasks:
+        await task
+    await bench.cycles.wait(300)
+    told = [norm for norm in bench.notices() if norm.type in (itch.GAP_LOST, 0x80)]
+    assert told == [], [(norm.type, norm.ref, norm.shares) for norm in told]
+    sequences = [norm.seq for norm in bench.messages()]
+    assert sequences == list(range(1, len(sequences) + 1))
+    assert len(sequences) >= len(messages)
+    strange = 0
+    for norm in bench.messages():
+        expected = itch.norm_fields(every[norm.seq]) if norm.seq in every else {}
+        strange += {name: norm.fields[name] for name in expected} != expected or not expected
+    counted = sum(norm.shares for norm in bench.notices() if norm.type == itch.FRAME_BAD)
+    assert strange <= counted
+    if STORE_FWD:
+        assert counted == 0
 
 
 @cocotb.test()

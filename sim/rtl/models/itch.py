@@ -32,7 +32,6 @@ AUX = {
     "Q": ["cross_type"],
 }
 AUX["h"] = ["market_code", "action"]
-NO_SYMBOL = "SVW"
 
 
 def field(message: bytes, name: str) -> int | None:

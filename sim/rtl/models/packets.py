@@ -13,6 +13,7 @@ TRUNCATED, OVERSIZED, BAD_LENGTH, BAD_FIELD, WRONG_SESSION = 1, 2, 4, 5, 6
 CORRUPT, NOT_SUPPORTED, BAD_CHECKSUM = 14, 17, 18
 END_OF_SESSION = 0xFFFF
 MAX_PAYLOAD = 1472
+SHORTEST = 12  # bytes: no message of ITCH 5.0 is shorter, and two shorter ones could end in one beat
 
 
 def ones_sum(data: bytes) -> int:
@@ -161,7 +162,7 @@ def judge_packet(payload: bytes, cut: bool = False) -> PacketVerdict:
             reason = TRUNCATED
             break
         length = int.from_bytes(payload[at : at + 2], "big")
-        if not 12 <= length <= 63:
+        if length < SHORTEST:
             reason = BAD_LENGTH
             break
         if at + 2 + length > len(payload):
