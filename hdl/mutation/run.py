@@ -37,7 +37,7 @@ PAGE = ROOT / "docs" / "reference" / "hdl-mutation.md"
 SEED = 20260101
 PER_MUTANT = 80  # sites of a module for each of its mutants that is judged
 SCORE = 90.0
-JUDGES = 4  # benches at most for one mutant
+JUDGES = 3  # benches at most for one mutant
 _INSTANCE = re.compile(r"^\s*(\w+)\s*(?:#\s*\(|\s\w+\s*\()", re.M)
 
 
