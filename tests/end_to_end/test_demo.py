@@ -18,7 +18,8 @@ from pathlib import Path
 import pytest
 from house import ROOT, alive, eventually
 
-from fastpath.config import Config
+from fastpath.config import Config, EngineSettings
+from sim.device.build import missing
 
 pytestmark = pytest.mark.timeout(240)
 PARTS = ("tradesphere", "velocity", "engine", "bridge")
@@ -41,14 +42,14 @@ def ended(pid: int) -> bool:
 class Run:
     """`python -m fastpath demo` with its output read line by line."""
 
-    def __init__(self, place: Path, **more: str) -> None:
+    def __init__(self, place: Path, *arguments: str, **more: str) -> None:
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("XDG_", "FASTPATH_"))}
         environment |= {"HOME": str(place / "home"), "TMPDIR": str(place / "tmp"), "COLUMNS": "200"} | more
         self.place = place
         self.pids: dict[str, int] = {}
         self.lines: list[str] = []
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "fastpath", "demo"],
+            [sys.executable, "-m", "fastpath", "demo", *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
@@ -120,6 +121,25 @@ def test_the_demonstration_tells_its_story(place: Path) -> None:
         assert int(figure[latency].replace(",", "")) > 0, latency
     assert list((place / "tmp").iterdir()) == [], "no directory is left behind"
     assert list((place / "home").iterdir()) == [], "nothing is written to the home"
+
+
+@pytest.mark.timeout(900)
+def test_the_story_with_the_card(place: Path) -> None:
+    """Hardware book, hardware trigger: the same story. Skipped, with the reason, where the card cannot be built."""
+    given = os.environ.get("FASTPATH_TEST_CARD", "")
+    if not given and missing():
+        pytest.skip(missing())
+    path = place / "fastpath.toml"
+    path.write_text(Config(engine=EngineSettings(card_library=given)).to_toml())
+    with Run(place, "--io", "fpga", FASTPATH_CONFIG=str(path)) as run:
+        assert run.end() == 0, run.text
+        run.assert_no_process_left()
+    assert "11. " in run.text and "KILL_SWITCH_ENGAGED" in run.text
+    assert re.search(r"buy 10 AAPL at [\d.]+ on velocity: FILLED, 10 filled", run.text)
+    figure = dict(itertools.pairwise(re.split(r"  +|\n", run.text.partition("What it came to")[2])))
+    assert figure["triggers fired by a card"] == "1"
+    assert int(figure["card cycles"].replace(",", "")) > 100_000
+    assert figure["messages lost"] == "0"
 
 
 @pytest.mark.parametrize(("part", "moment"), [("engine", "2. It reads"), ("bridge", "2. It reads")])

@@ -13,6 +13,7 @@ enum {
     WINDOW_PACKETS = 1024,
     LINE_SILENT_S = 3,    /* MoldUDP64 lines are never silent for longer than a second */
     BAD_EVENTS_PER_S = 10, /* FRAME_BAD records; the counters count every packet */
+    CARD_BURST = 2,       /* packets of a line at a time: a simulated card needs long for each, and orders must not wait */
     RESYNC_SCAN = 4096    /* unannounced locates passed over at a time */
 };
 
@@ -225,7 +226,7 @@ int fp_feed_poll(struct fp_feed *feed) {
     for (uint8_t line = 0; line < FP_LINES; line++) {
         struct fp_io *io = feed->lines[line];
         if (!io) continue;
-        int count = io->rx(io, frames, FP_IO_BURST);
+        int count = io->rx(io, frames, feed->card ? CARD_BURST : FP_IO_BURST);
         for (int i = 0; i < count; i++) take_packet(feed, line, &frames[i]);
         if (count) io->release(io, frames, count);
         packets += count;
