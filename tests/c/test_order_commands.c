@@ -447,6 +447,109 @@ static void conditions(void) {
     }
 }
 
+/* The first armed order of venue 0 as hardware would carry it. */
+static struct fp_armed_order first_armed(void) {
+    struct fp_armed_order armed = {0};
+    uint32_t cursor = 0;
+    CHECK_EQ(fp_oms_armed(r.oms, 0, &cursor, r.now, &armed), 1);
+    return armed;
+}
+
+static struct fp_fire fire_of(const struct fp_armed_order *armed, uint8_t message[64], uint32_t urn) {
+    memcpy(message, armed->message, armed->length);
+    fp_store_be32(message + 1, urn);
+    return (struct fp_fire){.order_id = armed->order_id, .message = message, .length = armed->length, .bid_e4 = 1499900, .ask_e4 = 1500100};
+}
+
+/* Hardware watches: what it sends is taken when it is what would have been sent here, once, and nothing else is. */
+static void delegated_orders(void) {
+    uint8_t message[64];
+    rig_start(&r);
+    struct fp_command c = arm("hard", 'B', FP_WHEN_ASK_AT_OR_ABOVE, 1500000, 1500000);
+    CHECK_EQ(rig_do(&r, &c), 0);
+    struct fp_armed_order armed = first_armed();
+    CHECK_EQ(armed.fixed, 1);
+    CHECK_EQ(armed.reason, 0);
+    CHECK_EQ(armed.collar_bps, 500);
+    CHECK_EQ(armed.message[0], 'O');
+    struct fp_fire fire = fire_of(&armed, message, fp_oms_next_urn(r.oms, 0));
+    CHECK_EQ(fp_oms_fired(r.oms, &fire, r.now), FP_E_NOT_FOUND); /* it is not the hardware's yet */
+    CHECK_EQ(fp_oms_delegate(r.oms, armed.order_id, 1), 0);
+    bbo(1500000, 1500100, 0); /* met, but not looked at here */
+    CHECK_EQ(rig_get(&r, "hard").state, FP_OS_ARMED);
+    CHECK_EQ(fp_oms_fired(r.oms, &fire, r.now), 1);
+    CHECK_EQ(rig_get(&r, "hard").state, FP_OS_SENT);
+    CHECK(rig_get(&r, "hard").flags & FP_XF_TRIGGERED);
+    CHECK_EQ(fp_oms_fired(r.oms, &fire, r.now), FP_E_NOT_FOUND); /* once */
+    const struct rig_entry *bytes = &r.journal[r.entry_count - 1];
+    CHECK_EQ(bytes->type, FP_JR_BYTES_OUT);
+    CHECK_EQ(bytes->length, armed.length);
+    CHECK_MEM(bytes->body, message, armed.length);
+    rig_pump(&r);
+    CHECK_EQ(rig_get(&r, "hard").state, FP_OS_LIVE);
+    uint64_t hash = fp_oms_state_hash(r.oms);
+    CHECK_EQ(rig_restart(&r, r.entry_count), 0);
+    CHECK(fp_oms_state_hash(r.oms) == hash);
+    rig_end(&r);
+}
+
+/* Every byte that differs, a used number, a refusal of the hardware's own, an expiry, a kill: nothing leaves. */
+static void delegated_orders_that_end_unsent(void) {
+    uint8_t message[64];
+    for (int how = 0; how < 8; how++) {
+        rig_start(&r);
+        struct fp_command c = arm("hard", how == 7 ? 'S' : 'B', FP_WHEN_ASK_AT_OR_ABOVE, 1500000, 1500000);
+        c.expire_ns = r.now + 1000000;
+        CHECK_EQ(rig_submit(&r, "used", 'B', 1, 1400000), 0);
+        CHECK_EQ(rig_do(&r, &c), 0);
+        struct fp_armed_order armed = first_armed();
+        CHECK_EQ(fp_oms_delegate(r.oms, armed.order_id, 1), 0);
+        struct fp_fire fire = fire_of(&armed, message, how == 0 ? 1 : fp_oms_next_urn(r.oms, 0));
+        uint16_t wanted = FP_RC_PROCESSING_ERROR;
+        if (how == 1)
+            message[9]++; /* quantity */
+        if (how == 2)
+            fire.length--;
+        if (how == 3)
+            fire.length = 0;
+        if (how == 4)
+            fire.refusal = wanted = FP_RC_MAX_QUANTITY;
+        if (how == 5) {
+            r.now = c.expire_ns;
+            CHECK_EQ(fp_oms_timer(r.oms, r.now), 0); /* the hardware's: not expired behind its back */
+            CHECK_EQ(rig_get(&r, "hard").state, FP_OS_ARMED);
+            wanted = 0;
+        }
+        if (how == 6) {
+            r.quotes[0][0].stale = 1;
+            wanted = FP_RC_QUOTE_STALE;
+        }
+        if (how == 7)
+            message[5] = message[5] == 'T' ? 'S' : 'T'; /* another marking of the short sale */
+        CHECK_EQ(fp_oms_fired(r.oms, &fire, r.now), 0);
+        CHECK_EQ(rig_get(&r, "hard").state, FP_OS_EXPIRED);
+        CHECK_EQ(rig_get(&r, "hard").reason, wanted);
+        rig_pump(&r);
+        CHECK_EQ(r.venues[0]->enters_seen, 1);
+        uint64_t hash = fp_oms_state_hash(r.oms);
+        CHECK_EQ(rig_restart(&r, r.entry_count), 0);
+        CHECK(fp_oms_state_hash(r.oms) == hash);
+        rig_end(&r);
+    }
+    rig_start(&r);
+    struct fp_command c = arm("hard", 'B', FP_WHEN_ASK_AT_OR_ABOVE, 1500000, 1500000);
+    CHECK_EQ(rig_do(&r, &c), 0);
+    struct fp_armed_order armed = first_armed();
+    CHECK_EQ(fp_oms_delegate(r.oms, armed.order_id, 1), 0);
+    c.kind = FP_CMD_KILL;
+    c.kill_scope = FP_KILL_FIRM;
+    CHECK_EQ(rig_do(&r, &c), 0);
+    struct fp_fire fire = fire_of(&armed, message, fp_oms_next_urn(r.oms, 0));
+    CHECK_EQ(fp_oms_fired(r.oms, &fire, r.now), FP_E_NOT_FOUND); /* the kill came first */
+    CHECK_EQ(fp_oms_delegate(r.oms, armed.order_id, 1), FP_E_NOT_FOUND);
+    rig_end(&r);
+}
+
 static void armed_orders_end_unfired(void) {
     rig_start(&r);
     struct fp_command c = arm("e", 'B', FP_WHEN_ASK_AT_OR_BELOW, 1400000, 1400000);
@@ -652,6 +755,8 @@ int main(void) {
     RUN(send_buffer_full_leaves_room_for_cancels);
     RUN(numbers_used_up);
     RUN(conditions);
+    RUN(delegated_orders);
+    RUN(delegated_orders_that_end_unsent);
     RUN(armed_orders_end_unfired);
     RUN(nothing_fires_after_its_time);
     RUN(looked_at_again_after_a_silence);
