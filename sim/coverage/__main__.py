@@ -17,7 +17,7 @@ from pathlib import Path
 
 from sim.coverage import gates
 from sim.coverage.functional import hits
-from sim.coverage.points import Totals, parse
+from sim.coverage.points import Totals, parse, proof_lines
 from sim.rtl.benches import BUILD, LENGTHS, RTL, Bench, How, discover, end_with_us
 from sim.rtl.run import run_all
 
@@ -25,7 +25,9 @@ OUT = BUILD / "coverage"
 WAIVERS = Path(__file__).resolve().parent / "waivers.json"
 
 
-def collect(benches: list[Bench], how: How, files: set[str]) -> tuple[Totals, dict[str, dict[str, int]], list[str]]:
+def collect(
+    benches: list[Bench], how: How, files: dict[str, set[int]]
+) -> tuple[Totals, dict[str, dict[str, int]], list[str]]:
     """What the benches' runs have left: counters, functional hits, and which benches left no counters."""
     totals = Totals()
     functional = {goal: dict.fromkeys(bins, 0) for goal, bins in hits().items()}
@@ -67,7 +69,7 @@ def main() -> int:
         print(f"{len(benches)} benches with counters, seed {seed}", flush=True)
         failed = sum(outcome.failed for outcome, _ in run_all(benches, [how], arguments.jobs, False))
     sources = {path.name: path.read_text(encoding="utf-8").splitlines() for path in sorted(RTL.glob("*.v"))}
-    totals, functional, without = collect(benches, how, set(sources))
+    totals, functional, without = collect(benches, how, {file: proof_lines(text) for file, text in sources.items()})
     if arguments.modules:
         sources = {file: text for file, text in sources.items() if Path(file).stem in arguments.modules}
         functional = {goal: bins for goal, bins in functional.items() if any(bins.values())}

@@ -68,16 +68,33 @@ def parse(text: str, name: str = "coverage.dat") -> Iterable[tuple[Point, int]]:
         )
 
 
+def proof_lines(text: list[str]) -> set[int]:
+    """The numbers of the lines that only the proofs read: they are no part of the design."""
+    found: set[int] = set()
+    depth = 0
+    for number, line in enumerate(text, 1):
+        word, _, name = line.strip().partition(" ")
+        if depth:
+            depth += (word in ("`ifdef", "`ifndef")) - (word == "`endif")
+            if depth == 1 and word == "`else":
+                depth = 0
+        elif word == "`ifdef" and name.split()[0] in ("FORMAL", "YOSYS"):
+            depth = 1
+        if depth:
+            found.add(number)
+    return found
+
+
 class Totals:
     """Hits by place; the lines that a place runs are united."""
 
     def __init__(self) -> None:
         self.hits: dict[Point, int] = defaultdict(int)
 
-    def add(self, counters: Iterable[tuple[Point, int]], files: set[str]) -> None:
-        """Add counters of the files named; others (a bench's own top) are left out."""
+    def add(self, counters: Iterable[tuple[Point, int]], files: dict[str, set[int]]) -> None:
+        """Add the counters of the files named but for the lines given; other files (a bench's own top) are left out."""
         for point, hits in counters:
-            if point.file in files:
+            if point.line not in files.get(point.file, {point.line}):
                 self.hits[point] += hits
 
     def of(self, file: str, kind: str) -> dict[Point, int]:

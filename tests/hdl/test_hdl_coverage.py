@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sim.coverage.gates import Waiver, judge, lcov, read_waivers, table
-from sim.coverage.points import Point, Totals, parse
+from sim.coverage.points import Point, Totals, parse, proof_lines
 
 SOURCE = ["module toy;", "always @(posedge clk)", "if (a)", "x <= 1;", "else", "x <= 2;", "endmodule"]
 HEAD = "# SystemC::Coverage-3\n"
@@ -33,7 +33,7 @@ def both(else_hits: int = 0) -> str:
 def totals(*texts: str) -> Totals:
     found = Totals()
     for text in texts:
-        found.add(parse(text), {"toy.v"})
+        found.add(parse(text), {"toy.v": {99}})
     return found
 
 
@@ -45,6 +45,12 @@ def test_counts_are_added_over_instances_and_files() -> None:
 
 def test_other_files_are_left_out() -> None:
     assert not totals(HEAD + counter("line", 2, "block", 3, file="bench.v")).hits
+
+
+def test_lines_of_the_proofs_are_left_out() -> None:
+    text = ["a", "`ifdef FORMAL", "b", "`ifdef YOSYS", "c", "`endif", "d", "`else", "e", "`endif", "`ifdef OTHER", "f"]
+    assert proof_lines(text) == {2, 3, 4, 5, 6, 7}
+    assert not totals(HEAD + counter("line", 99, "block", 3)).hits
 
 
 @pytest.mark.parametrize(
