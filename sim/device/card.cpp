@@ -5,6 +5,9 @@
 // the design looks at the falling edge, so it is not evaluated: the model is told that it saw the clock low.
 #include "Vgw_top.h"
 #include "Vgw_top___024root.h"
+#if VM_TRACE_FST
+#include "verilated_fst_c.h"
+#endif
 #pragma GCC visibility push(default)
 extern "C" {
 #include "card.h"
@@ -54,6 +57,17 @@ struct fp_card {
     Ring<uint8_t, ORDER_BYTES> order_bytes;
     Ring<fp_card_fire, FIRES> fires;
 
+#if VM_TRACE_FST
+    std::unique_ptr<VerilatedFstC> wave;
+    uint64_t wave_from = 0;
+    void dump(uint64_t half) {
+        if (wave && cycle >= wave_from) [[unlikely]]
+            wave->dump(cycle * FP_CARD_PS_PER_CYCLE + half * (FP_CARD_PS_PER_CYCLE / 2));
+    }
+#else
+    void dump(uint64_t) {}
+#endif
+
     uint64_t widen(uint32_t low) const { return cycle - static_cast<uint32_t>(static_cast<uint32_t>(cycle) - low); }
     uint64_t ns(uint64_t cycles) const { return config.start_ns + cycles * 32 / 5; }
 
@@ -77,6 +91,7 @@ struct fp_card {
         top->clk = 1;
         top->eval();
         cycle++;
+        dump(0);
         if (top->fire_passed | top->fire_refused) [[unlikely]] {
             if (fires.full())
                 fires.get++;
@@ -84,6 +99,7 @@ struct fp_card {
         }
         top->clk = 0;
         top->rootp->__Vtrigprevexpr___TOP__clk__0 = 0;
+        dump(1);
     }
     void run(uint64_t cycles) {
         while (cycles--)
@@ -208,6 +224,9 @@ int fp_card_open(const fp_card_config *config, fp_card **out) {
         return FP_E_NO_MEMORY;
     card->config = *config;
     card->context.threads(1);
+#if VM_TRACE_FST
+    card->context.traceEverOn(true);
+#endif
     card->top.reset(new (std::nothrow) Vgw_top(&card->context));
     if (!card->top)
         return FP_E_NO_MEMORY;
@@ -223,9 +242,36 @@ int fp_card_open(const fp_card_config *config, fp_card **out) {
     return 0;
 }
 
+int fp_card_trace(fp_card *card, const char *path, uint64_t from_cycle) {
+#if VM_TRACE_FST
+    if (!path) {
+        if (card->wave)
+            card->wave->close();
+        card->wave.reset();
+        return 0;
+    }
+    if (card->wave)
+        return FP_E_BAD_STATE;
+    card->wave.reset(new (std::nothrow) VerilatedFstC);
+    if (!card->wave)
+        return FP_E_NO_MEMORY;
+    card->wave_from = from_cycle;
+    card->top->trace(card->wave.get(), 99);
+    card->wave->set_time_unit("1ps");
+    card->wave->set_time_resolution("1ps");
+    card->wave->open(path);
+    return card->wave->isOpen() ? 0 : FP_E_BAD_FIELD;
+#else
+    static_cast<void>(card), static_cast<void>(path), static_cast<void>(from_cycle);
+    return FP_E_NOT_SUPPORTED;
+#endif
+}
+
 void fp_card_close(fp_card *card) {
-    if (card)
+    if (card) {
+        fp_card_trace(card, nullptr, 0);
         card->top->final();
+    }
     delete card;
 }
 
@@ -419,7 +465,7 @@ template <typename Entry> void list_order(const Entry &entry, int &count, fp_car
 }
 } // namespace
 
-#define WAY(n) gw_top__DOT__book__DOT__orders__DOT__ways__BRA__##n##__KET____DOT__ram__DOT__ram
+#define WAY(n) gw_top__DOT__book__DOT__orders__DOT__ways__BRA__##n##__KET____DOT__words__DOT__ram
 
 int fp_card_orders(const fp_card *card, fp_card_order *out, int max) {
     const Vgw_top___024root &root = *card->top->rootp;

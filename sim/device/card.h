@@ -4,7 +4,7 @@
  * One thread per card; cards do not share anything. Time inside is clock cycles of 6.4 ns (156.25 MHz, 64 bits a cycle:
  * 10 Gb/s), never wall time. Every call below that "takes cycles" lets the whole card run on; records that leave
  * meanwhile wait in the host's ring and are handed out by the next call that takes an events array. The card never
- * allocates after open, opens no file, and prints nothing.
+ * allocates after open, opens no file but fp_card_trace's, and prints nothing.
  *
  * Functions return 0 or a count, or a negative fp_error: FP_E_BAD_FIELD for an argument outside its range. */
 #ifndef FP_CARD_H
@@ -111,6 +111,10 @@ struct fp_card_fire {
 };
 /* Verdicts since the last call, oldest first; the card keeps the last 1,024. */
 int fp_card_fires(struct fp_card *card, struct fp_card_fire *fires, int max);
+
+/* From a cycle on, write a waveform of the whole card (FST) to a file; until fp_card_close or a path of NULL. Only a card built
+ * for it can (variant `traced`): else FP_E_NOT_SUPPORTED. FP_E_BAD_STATE: it writes one already. */
+int fp_card_trace(struct fp_card *card, const char *path, uint64_t from_cycle);
 
 /* What the order table holds, for checks: every live order, in no order. Returns how many there are; writes at most max.
  * Not something a real card could tell. */

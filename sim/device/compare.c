@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { BBO_FLAGS = FP_EF_STALE | FP_EF_BBO_CHANGED | FP_EF_CROSSED | FP_EF_OVERFLOW };
-enum { CODE_BAD_FIELD = -FP_E_BAD_FIELD, CODE_NO_ROOM = -FP_E_NO_ROOM, SHOWN = 100 };
+enum { BBO_FLAGS = FP_EF_BBO_CHANGED | FP_EF_CROSSED | FP_EF_OVERFLOW };
+enum { CODE_NO_ROOM = -FP_E_NO_ROOM, SHOWN = 100, BID = 1, ASK = 2, BLIND_SHIFT = 2 };
 
 void fp_compare_init(struct fp_compare *compare) {
     memset(compare, 0, sizeof *compare);
@@ -15,25 +15,12 @@ static struct fp_expected *head(struct fp_compare *compare) {
     return compare->get == compare->put ? NULL : &compare->waiting[compare->get % FP_COMPARE_WAITING];
 }
 
-int fp_compare_expect(struct fp_compare *compare, const struct fp_event *events, int count, uint64_t message, const uint8_t *bytes, int length) {
-    int first = 0;
-    if (count == 2 && events[0].kind == FP_EV_STALE) { /* an order of another symbol: its owner's record comes later */
-        if (compare->debt_count == FP_COMPARE_DEBTS)
-            return FP_E_NO_ROOM;
-        compare->owed[events[0].locate]++;
-        compare->debts[compare->debt_count].owner = events[0].locate;
-        compare->debts[compare->debt_count++].ref = events[0].ref;
-        first = 1;
-    }
-    for (int i = first; i < count; i++) {
-        if (compare->put - compare->get == FP_COMPARE_WAITING)
-            return FP_E_NO_ROOM;
-        struct fp_expected *entry = &compare->waiting[compare->put++ % FP_COMPARE_WAITING];
-        entry->event = events[i];
-        entry->message = message;
-        entry->length = (uint8_t)(length < FP_COMPARE_MESSAGE ? length : FP_COMPARE_MESSAGE);
-        memcpy(entry->bytes, bytes, entry->length);
-    }
+int fp_compare_expect(struct fp_compare *compare, const struct fp_expected *expected, unsigned newly_lost) {
+    if (compare->put - compare->get == FP_COMPARE_WAITING)
+        return FP_E_NO_ROOM;
+    compare->waiting[compare->put++ % FP_COMPARE_WAITING] = *expected;
+    unsigned sides = newly_lost | newly_lost >> BLIND_SHIFT;
+    compare->marks_owed[expected->event.locate] += (uint8_t)((sides & BID) + (sides >> 1 & 1));
     return 0;
 }
 
@@ -51,13 +38,28 @@ static int differ(struct fp_compare *compare, const struct fp_event *event, cons
     return FP_E_CORRUPT;
 }
 
-/* shown: the BBO is to be the same as well. */
-static int same(const struct fp_event *a, const struct fp_event *b, uint16_t ignored, int shown) {
-    if (shown ? a->bid_e4 != b->bid_e4 || a->bid_shares != b->bid_shares || a->ask_e4 != b->ask_e4 || a->ask_shares != b->ask_shares
-              : !(a->flags & FP_EF_STALE))
+/* Sides whose best this record of the card does not tell. */
+static unsigned untold(const struct fp_event *card, const struct fp_expected *wanted) {
+    unsigned blind = card->flags & FP_EF_STALE ? wanted->lost >> BLIND_SHIFT : 0;
+    return (wanted->lost | blind) & (BID | ASK);
+}
+
+static int same(const struct fp_compare *compare, const struct fp_event *card, const struct fp_expected *wanted) {
+    const struct fp_event *software = &wanted->event;
+    unsigned flags = software->flags, ignored = compare->ignored_flags, unknown = untold(card, wanted);
+    if (unknown || compare->marked[software->locate])
+        flags |= FP_EF_STALE;
+    if (unknown)
+        ignored |= BBO_FLAGS;
+    else if (wanted->unsure)
+        ignored |= FP_EF_BBO_CHANGED;
+    if (!(unknown & BID) && (card->bid_e4 != software->bid_e4 || card->bid_shares != software->bid_shares))
         return 0;
-    return a->venue_ns == b->venue_ns && a->ref == b->ref && a->price_e4 == b->price_e4 && a->shares == b->shares && a->locate == b->locate &&
-           a->venue == b->venue && a->kind == b->kind && !((a->flags ^ b->flags) & (uint16_t)~ignored);
+    if (!(unknown & ASK) && (card->ask_e4 != software->ask_e4 || card->ask_shares != software->ask_shares))
+        return 0;
+    return card->venue_ns == software->venue_ns && card->ref == software->ref && card->price_e4 == software->price_e4 &&
+           card->shares == software->shares && card->locate == software->locate && card->venue == software->venue &&
+           card->kind == software->kind && !((card->flags ^ flags) & ~ignored & 0xffff);
 }
 
 static int is_notice(uint8_t kind) {
@@ -66,52 +68,42 @@ static int is_notice(uint8_t kind) {
 
 /* Records of excused symbols are not waited for. */
 static void drop_excused(struct fp_compare *compare) {
-    for (struct fp_expected *next = head(compare); next && compare->excused[next->event.locate] == FP_EXCUSED_ORDERS; next = head(compare))
+    for (struct fp_expected *next = head(compare); next && compare->excused[next->event.locate]; next = head(compare))
         compare->get++;
-}
-
-/* The owner of an order that another symbol's message named is told. Returns 1 when that was owed. */
-static int pay(struct fp_compare *compare, uint16_t owner, uint64_t ref) {
-    for (int i = 0; i < compare->debt_count; i++)
-        if (compare->debts[i].owner == owner && compare->debts[i].ref == ref) {
-            compare->debts[i] = compare->debts[--compare->debt_count];
-            compare->owed[owner]--;
-            compare->stale_owed++;
-            return 1;
-        }
-    return 0;
 }
 
 int fp_compare_record(struct fp_compare *compare, const struct fp_event *event) {
     compare->history[compare->records++ % FP_COMPARE_HISTORY] = *event;
     if (event->seq != compare->next_seq++)
         return differ(compare, event, "the card's numbering has a hole");
+    uint16_t locate = event->locate;
     if (is_notice(event->kind)) {
         compare->notices++;
-        compare->all_stale |= event->kind == FP_EV_GAP_LOST || (event->kind == FP_EV_FRAME_BAD && event->shares);
+        compare->notice_codes[event->kind & 0x7f][event->kind == FP_EV_FRAME_BAD ? event->price_e4 & 31 : 0]++;
+        compare->all_stale |= event->kind == FP_EV_GAP_LOST || (event->kind == FP_EV_FRAME_BAD && event->shares) ||
+                             (event->kind == FP_EV_GAP && event->flags & FP_EF_STALE);
         return 0;
     }
-    uint16_t locate = event->locate;
     drop_excused(compare);
     const struct fp_expected *wanted = head(compare);
-    uint16_t ignored = compare->ignored_flags | (compare->owed[locate] ? FP_EF_STALE : 0);
-    int lost = compare->excused[locate] == FP_EXCUSED_LEVELS || compare->excused[locate] == FP_EXCUSED_SOON;
-    if (wanted && (lost ? same(event, &wanted->event, ignored | BBO_FLAGS, 0) : same(event, &wanted->event, ignored, 1))) {
+    if (wanted && same(compare, event, wanted)) {
+        if (untold(event, wanted))
+            compare->partly++;
+        else
+            compare->compared++;
         compare->get++;
-        compare->compared++;
-        compare->excused_records += (uint64_t)lost;
         compare->kinds[event->kind]++;
         return 0;
     }
-    if (event->kind == FP_EV_STALE && event->price_e4 == CODE_BAD_FIELD && pay(compare, locate, event->ref))
-        return 0;
     if (event->kind == FP_EV_STALE && event->price_e4 == CODE_NO_ROOM && !event->ref) {
+        if (!compare->marks_owed[locate] && !compare->excused[locate])
+            return differ(compare, event, "a side was told lost that its window holds");
+        compare->marks_owed[locate] -= compare->marks_owed[locate] != 0;
+        compare->marked[locate] = 1;
         compare->sides_lost++;
-        if (compare->excused[locate] != FP_EXCUSED_ORDERS)
-            compare->excused[locate] = FP_EXCUSED_LEVELS;
         return 0;
     }
-    if (compare->excused[locate] == FP_EXCUSED_ORDERS) {
+    if (compare->excused[locate]) {
         compare->excused_records++;
         return event->flags & FP_EF_STALE ? 0 : differ(compare, event, "a symbol that lost orders is not flagged stale");
     }
@@ -119,16 +111,9 @@ int fp_compare_record(struct fp_compare *compare, const struct fp_event *event) 
         return differ(compare, event, "the card left a record that the software did not");
     if (event->kind == FP_EV_TABLE_FULL && event->ref == wanted->event.ref && event->flags & FP_EF_STALE && locate == wanted->event.locate) {
         compare->table_full++;
-        compare->excused[locate] = FP_EXCUSED_ORDERS;
+        compare->excused[locate] = 1;
+        compare->marks_owed[locate] = 0;
         compare->get++;
-        return 0;
-    }
-    if (!lost && same(event, &wanted->event, ignored | BBO_FLAGS, 0) && !(wanted->event.flags & FP_EF_STALE)) {
-        compare->excused[locate] = FP_EXCUSED_SOON;
-        compare->excused_records++;
-        compare->get++;
-        compare->wanted = *wanted; /* shown should the STALE with code 7 never come */
-        compare->difference = *event;
         return 0;
     }
     return differ(compare, event, "the records differ");
@@ -138,14 +123,9 @@ int fp_compare_settled(struct fp_compare *compare) {
     drop_excused(compare);
     if (compare->get != compare->put)
         return differ(compare, NULL, "the card did not leave a record that the software did");
-    for (int locate = 0; locate < 65536; locate++) {
-        if (compare->owed[locate])
-            return differ(compare, NULL, "an order's owner was not told STALE");
-        if (compare->excused[locate] == FP_EXCUSED_SOON) {
-            compare->reason = "a record was flagged stale without a reason";
-            return FP_E_CORRUPT;
-        }
-    }
+    for (int locate = 0; locate < 65536; locate++)
+        if (compare->marks_owed[locate] && !compare->excused[locate])
+            return differ(compare, NULL, "a lost side was not told");
     return 0;
 }
 
@@ -173,7 +153,7 @@ void fp_compare_report(const struct fp_compare *compare, FILE *out) {
     const struct fp_event *s = &compare->wanted.event, *c = &compare->difference;
     fprintf(out, "difference: %s\n", compare->reason);
     if (compare->wanted.length) {
-        fprintf(out, "message %" PRIu64 ", type %c, %u bytes:", compare->wanted.message, compare->wanted.bytes[0], compare->wanted.length);
+        fprintf(out, "message %" PRIu64 ", sequence %" PRIu64 ", type %c, %u bytes:", compare->wanted.message, compare->wanted.sequence, compare->wanted.bytes[0], compare->wanted.length);
         for (unsigned i = 0; i < compare->wanted.length; i++)
             fprintf(out, " %02x", compare->wanted.bytes[i]);
         fputc('\n', out);

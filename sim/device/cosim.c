@@ -5,9 +5,7 @@
  * into MoldUDP64 packets, sent to the card as Ethernet frames, and the records compared as they come. At checkpoints the card
  * is let run dry and its order table compared with the software's orders. Progress goes to stderr, one JSON object to
  * stdout. Exit 0 equal, 1 different, 2 could not run. */
-#include "book/book.h"
-#include "card.h"
-#include "compare.h"
+#include "lockstep.h"
 #include "source.h"
 #include "wire/itch.h"
 #include "wire/mold.h"
@@ -20,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINES_A = 1, LINES_B = 2, LINES_BOTH = 3, FLUSH_CYCLES = 256, EVENTS = 4096, SHORTEST = 12, LONGEST = 63, ORDERS = 70000 };
+enum { LINES_A = 1, LINES_B = 2, LINES_BOTH = 3, FLUSH_CYCLES = 256, SHORTEST = 12, LONGEST = 63 };
 static const uint32_t GROUP[2] = {0xE9360C01, 0xE9360C02}; /* 233.54.12.1, .2 */
 static const uint16_t PORT[2] = {26400, 26401};
 static const char SESSION[10] = "COSIM00001";
@@ -30,17 +28,16 @@ static struct {
     uint64_t messages, checkpoint, seed;
     uint32_t symbols, packet, lines, lag, gap, drop, skew;
     const char *names; /* locates or symbols, separated by commas */
-} options = {UINT64_MAX, 1000000, 1, FP_CARD_SYMBOLS, 64, LINES_A, 0, 3, 0, 0, NULL};
+    const char *wave;  /* file of a waveform, from a cycle on */
+    uint64_t wave_from;
+} options = {UINT64_MAX, 1000000, 1, FP_CARD_SYMBOLS, 64, LINES_A, 0, 3, 0, 0, NULL, NULL, 0};
 
 static struct fp_source source;
-static struct fp_book *book;
-static struct fp_card *card;
-static struct fp_compare compare;
-static struct fp_event events[EVENTS];
-static struct fp_card_order orders[ORDERS];
-static uint8_t tracked[65536];
-static uint16_t index_of[65536], locate_of[FP_CARD_SYMBOLS];
-static uint64_t total, applied, not_carried, checkpoints, frames, dropped[2];
+static struct fp_lockstep both;
+static uint64_t total, not_carried, frames, dropped[2];
+static struct {
+    uint64_t messages, cycles;
+} uniform[256]; /* of full packets whose messages are all of one type, by type */
 static uint64_t random_state;
 
 static void stop(const char *what, int error) {
@@ -121,62 +118,27 @@ static uint32_t choose_symbols(void) {
     qsort(order, found, sizeof *order, busier);
     uint32_t count = found < options.symbols ? found : options.symbols;
     for (uint32_t i = 0; i < count; i++) {
-        tracked[order[i]] = 1;
-        index_of[order[i]] = (uint16_t)i;
-        locate_of[i] = order[i];
+        both.tracked[order[i]] = 1;
+        both.index_of[order[i]] = (uint16_t)i;
+        both.locate_of[i] = order[i];
     }
     return count;
 }
 
 static void different(void) {
-    fp_compare_report(&compare, stderr);
-    printf("{\"equal\": false, \"message\": %" PRIu64 ", \"reason\": \"%s\"}\n", compare.wanted.message, compare.reason);
+    fp_compare_report(&both.compare, stderr);
+    printf("{\"equal\": false, \"different\": true, \"message\": %" PRIu64 ", \"frame\": %" PRIu64 ", \"cycle\": %" PRIu64 ", \"reason\": \"%s\"}\n",
+           both.compare.wanted.message, frames, fp_card_cycles(both.card), both.compare.reason);
+    fp_lockstep_close(&both);
     exit(1);
 }
 
 static void take(int count) {
-    for (;;) {
-        if (count < 0)
-            stop("the card refused", count);
-        for (int i = 0; i < count; i++) {
-            if (fp_compare_record(&compare, &events[i]))
-                different();
-            if (compare.all_stale) { /* from here on the software's books are stale as well */
-                fp_book_set_stale(book, 0, 1);
-                compare.all_stale = 0;
-            }
-        }
-        if (count < EVENTS)
-            return;
-        count = fp_card_idle(card, 0, events, EVENTS);
-    }
-}
-
-/* As the engine does: the order that is gone is said so in the record that took it. */
-static void mark_done(struct fp_event *event) {
-    uint8_t kind = event->kind;
-    uint16_t locate;
-    uint32_t price_e4, shares;
-    char side;
-    if (event->flags & FP_EF_UNKNOWN_REF || !strchr("DECX", kind))
-        return;
-    if (kind == FP_EV_DELETE || fp_book_order(book, event->ref, &locate, &side, &price_e4, &shares))
-        event->flags |= FP_EF_ORDER_DONE;
-}
-
-static void apply(const uint8_t *message, int length, uint64_t number) {
-    if (length < 3 || !(strchr("SVW", message[0]) ? fp_itch_length(message[0]) == length : tracked[fp_load_be16(message + 1)]))
-        return;
-    struct fp_event out[FP_BOOK_MAX_EVENTS];
-    applied++;
-    int count = fp_book_apply(book, message, (size_t)length, 0, options.lines == LINES_B ? FP_EF_LINE_B : 0, out);
-    if (count <= 0)
-        return;
-    mark_done(&out[0]);
-    if (fp_compare_expect(&compare, out, count, number, message, length)) {
-        compare.reason = "the card has said nothing for thousands of messages";
+    int error = fp_lockstep_take(&both, count);
+    if (both.compare.reason)
         different();
-    }
+    if (error)
+        stop("the card refused", error);
 }
 
 static size_t frame_of(int line, const uint8_t *packet, size_t length, uint8_t out[FP_CARD_MAX_FRAME]) {
@@ -188,6 +150,20 @@ static size_t frame_of(int line, const uint8_t *packet, size_t length, uint8_t o
     if (size < 0)
         stop("no frame", size);
     return (size_t)size;
+}
+
+static void count_uniform(const uint8_t *packet, size_t length, uint64_t cycles) {
+    size_t at = FP_MOLD_HEADER_LEN;
+    const uint8_t *message;
+    uint8_t type = packet[FP_MOLD_HEADER_LEN + 2];
+    uint64_t messages = 0;
+    for (; fp_mold_next(packet, length, &at, &message) > 0; messages++)
+        if (*message != type)
+            return;
+    if (length + 2 * LONGEST > FP_MOLD_MAX_PACKET) {
+        uniform[type].messages += messages;
+        uniform[type].cycles += cycles;
+    }
 }
 
 static void send(const uint8_t *packet, size_t length) {
@@ -202,39 +178,16 @@ static void send(const uint8_t *packet, size_t length) {
         }
     }
     int lag = options.lag ? (int)below(2 * options.lag + 1) - (int)options.lag : 0;
+    uint64_t start = fp_card_cycles(both.card);
     frames++;
-    take(fp_card_push_both(card, a, a_length, b, b_length, lag, events, EVENTS));
+    take(fp_card_push_both(both.card, a, a_length, b, b_length, lag, both.events, FP_LOCKSTEP_EVENTS));
+    count_uniform(packet, length, fp_card_cycles(both.card) - start);
 }
 
 static void check(void) {
-    take(fp_card_idle(card, FLUSH_CYCLES, events, EVENTS));
-    if (fp_compare_settled(&compare))
+    take(fp_card_idle(both.card, FLUSH_CYCLES, both.events, FP_LOCKSTEP_EVENTS));
+    if (fp_lockstep_check(&both))
         different();
-    struct fp_book_stats stats;
-    fp_book_stats(book, &stats);
-    int count = fp_card_orders(card, orders, ORDERS), excused = 0;
-    for (int i = 0; i < 65536; i++)
-        excused += compare.excused[i] == FP_EXCUSED_ORDERS;
-    compare.reason = "the order tables differ";
-    if (count > ORDERS || (!excused && (uint32_t)count != stats.live_orders)) {
-        fprintf(stderr, "orders: software %u, card %d\n", stats.live_orders, count);
-        different();
-    }
-    for (int i = 0; i < count; i++) {
-        const struct fp_card_order *order = &orders[i];
-        uint16_t locate, mine = locate_of[order->index];
-        uint32_t price_e4, shares;
-        char side;
-        if (compare.excused[mine] == FP_EXCUSED_ORDERS)
-            continue;
-        if (fp_book_order(book, order->ref, &locate, &side, &price_e4, &shares) || locate != mine || price_e4 != order->price_e4 ||
-            shares != order->shares || (side == 'S') != order->sell) {
-            fprintf(stderr, "order %" PRIu64 " of locate %u on the card: %u x %u, sell %u\n", order->ref, mine, order->price_e4, order->shares, order->sell);
-            different();
-        }
-    }
-    compare.reason = NULL;
-    checkpoints++;
 }
 
 static int option(const char *argument) {
@@ -263,6 +216,10 @@ static int option(const char *argument) {
         options.drop = (uint32_t)number;
     else if (IS("skew")) /* plants a difference: ns that the card's midnight is off */
         options.skew = (uint32_t)number;
+    else if (IS("wave"))
+        options.wave = value;
+    else if (IS("wave_from"))
+        options.wave_from = number;
     else if (IS("symbols"))
         options.names = value;
     else
@@ -277,26 +234,21 @@ static void prepare(const char *path) {
     if (error)
         stop("neither a BinaryFILE, nor raw ITCH messages, nor a pcap", error);
     random_state = options.seed;
-    uint32_t symbols = choose_symbols();
+    both.symbols = choose_symbols();
     struct fp_book_config book_config = {.midnight_ns = MIDNIGHT_NS, .max_orders = 1u << 20, .max_levels = 1u << 20, .venue = 3};
-    size_t size = fp_book_size(&book_config);
-    book = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (book == MAP_FAILED || (error = fp_book_init(book, &book_config)))
-        stop("no book", error);
     struct fp_card_config config = {.first_sequence = 1, .gap_wait_cycles = 1u << 20, .midnight_ns = MIDNIGHT_NS + options.skew, .venue = 3,
                                     .frame_gap_cycles = (uint8_t)options.gap};
     for (int line = 0; line < 2; line++) {
         config.address[line] = options.lines >> line & 1 ? GROUP[line] : 0;
         config.port[line] = PORT[line];
     }
-    if ((error = fp_card_open(&config, &card)))
-        stop("no card", error);
-    for (uint32_t i = 0; i < symbols; i++)
-        if ((error = fp_card_symbol(card, locate_of[i], (int)i)))
-            stop("no symbol", error);
-    fp_compare_init(&compare);
-    compare.ignored_flags = options.lines == LINES_BOTH ? FP_EF_LINE_B : 0;
-    fprintf(stderr, "%u symbols\n", symbols);
+    both.line_flags = options.lines == LINES_B ? FP_EF_LINE_B : 0;
+    if ((error = fp_lockstep_open(&both, &book_config, &config)))
+        stop("no book or no card", error);
+    if (options.wave && (error = fp_card_trace(both.card, options.wave, options.wave_from)))
+        stop("no waveform", error);
+    both.compare.ignored_flags = options.lines == LINES_BOTH ? FP_EF_LINE_B : 0;
+    fprintf(stderr, "%u symbols\n", both.symbols);
 }
 
 static void feed(double started) {
@@ -328,8 +280,8 @@ static void feed(double started) {
         double now = header.count ? told : seconds(CLOCK_MONOTONIC);
         if (now - told > 5) {
             told = now;
-            fprintf(stderr, "%10" PRIu64 " messages, %" PRIu64 " records equal, %.2f M cycles/s\n", total, compare.compared,
-                    (double)fp_card_cycles(card) / (now - started) * 1e-6);
+            fprintf(stderr, "%10" PRIu64 " messages, %" PRIu64 " records equal, %.2f M cycles/s\n", total, both.compare.compared,
+                    (double)fp_card_cycles(both.card) / (now - started) * 1e-6);
         }
         if (!length)
             break;
@@ -343,7 +295,8 @@ static void feed(double started) {
             stop("no block", put);
         used += (size_t)put;
         header.count++;
-        apply(message, length, total);
+        if (fp_lockstep_apply(&both, message, length, total, header.sequence + header.count - 1u))
+            different();
         total++;
     }
     check();
@@ -351,10 +304,25 @@ static void feed(double started) {
 
 static uint64_t counter(uint32_t address) { /* 32 bits wide on the card */
     uint32_t value;
-    int error = fp_card_read(card, address, &value);
+    int error = fp_card_read(both.card, address, &value);
     if (error)
         stop("no such counter", error);
     return value;
+}
+
+/* Each side whose best the card lost, and why: nothing of this is an excuse, the records were foretold. */
+static void show_lost_sides(void) {
+    static const char *const causes[] = {"sound", "emptied down to its floor", "an order off the tick", "2^36 shares"};
+    const char *comma = "";
+    printf(", \"lost_sides\": [");
+    for (int locate = 0; locate < 65536; locate++)
+        for (int side = 0; side < 2; side++)
+            if (both.lost_at[locate][side]) {
+                printf("%s{\"locate\": %d, \"side\": \"%c\", \"message\": %" PRIu64 ", \"cause\": \"%s\"}", comma, locate, "BS"[side],
+                       both.lost_at[locate][side] - 1, causes[fp_window_why(&both.window, (uint16_t)locate, "BS"[side])]);
+                comma = ", ";
+            }
+    printf("]");
 }
 
 int main(int argc, char **argv) {
@@ -364,42 +332,51 @@ int main(int argc, char **argv) {
     if (argc < 2)
         stop("no file", 0);
     prepare(argv[1]);
-    uint64_t first_cycle = fp_card_cycles(card);
+    uint64_t first_cycle = fp_card_cycles(both.card);
     double wall = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_THREAD_CPUTIME_ID);
     feed(wall);
     wall = seconds(CLOCK_MONOTONIC) - wall;
     cpu = seconds(CLOCK_THREAD_CPUTIME_ID) - cpu;
-    int error = fp_book_validate(book);
+    int error = fp_book_validate(both.book);
     if (error)
         stop("the software book is corrupt", error);
     struct fp_book_stats stats;
-    uint64_t cycles = fp_card_cycles(card) - first_cycle;
-    fp_book_stats(book, &stats);
-    int excused_symbols = 0;
-    for (int locate = 0; locate < 65536; locate++)
-        excused_symbols += compare.excused[locate] != 0;
+    const struct fp_compare *compare = &both.compare;
+    uint64_t cycles = fp_card_cycles(both.card) - first_cycle;
+    uint32_t excused = fp_lockstep_excused(&both);
+    fp_book_stats(both.book, &stats);
     if (!total)
         stop("the file holds no ITCH message, or none on MoldUDP64", 0);
-    printf("{\"equal\": true, \"messages\": %" PRIu64 ", \"applied\": %" PRIu64 ", \"not_carried\": %" PRIu64 ", \"frames\": %" PRIu64
-           ", \"dropped_a\": %" PRIu64 ", \"dropped_b\": %" PRIu64 ", \"records\": %" PRIu64 ", \"compared\": %" PRIu64
+    printf("{\"equal\": %s, \"different\": false, \"messages\": %" PRIu64 ", \"applied\": %" PRIu64 ", \"not_carried\": %" PRIu64 ", \"frames\": %" PRIu64
+           ", \"dropped_a\": %" PRIu64 ", \"dropped_b\": %" PRIu64 ", \"records\": %" PRIu64 ", \"compared\": %" PRIu64 ", \"partly\": %" PRIu64
            ", \"notices\": %" PRIu64 ", \"excused_records\": %" PRIu64 ", \"table_full\": %" PRIu64 ", \"sides_lost\": %" PRIu64
-           ", \"symbols_excused\": %d, \"stale_owed\": %" PRIu64 ", \"checkpoints\": %" PRIu64 ", \"live_orders\": %u, \"peak_orders\": %" PRIu64 ", \"cycles\": %" PRIu64
+           ", \"symbols_excused\": %u, \"checkpoints\": %" PRIu64 ", \"live_orders\": %u, \"peak_orders\": %" PRIu64 ", \"cycles\": %" PRIu64
            ", \"wall_s\": %.3f, \"cpu_s\": %.3f, \"cycles_per_s\": %.0f, \"messages_per_s\": %.0f, \"duplicates\": %" PRIu64
            ", \"unheld\": %" PRIu64 ", \"queued\": %" PRIu64 ", \"searched\": %" PRIu64 ", \"lost\": %" PRIu64 ", \"dropped_records\": %" PRIu64
-           ", \"broken\": %" PRIu64 ", \"far\": %" PRIu64 ", \"evicted\": %" PRIu64 ", \"kinds\": {",
-           total, applied, not_carried, frames, dropped[0], dropped[1], compare.records, compare.compared, compare.notices,
-           compare.excused_records, compare.table_full, compare.sides_lost, excused_symbols, compare.stale_owed, checkpoints, stats.live_orders,
-           counter(FP_REG_ORDERS_PEAK), cycles, wall, cpu, (double)cycles / cpu, (double)total / cpu,
+           ", \"gaps\": %" PRIu64 ", \"hold_full\": %" PRIu64 ", \"refused\": %" PRIu64 ", \"broken\": %" PRIu64 ", \"far\": %" PRIu64 ", \"evicted\": %" PRIu64,
+           excused ? "false" : "true", total, both.applied, not_carried, frames, dropped[0], dropped[1], compare->records, compare->compared,
+           compare->partly, compare->notices, compare->excused_records, compare->table_full, compare->sides_lost, excused, both.checkpoints,
+           stats.live_orders, counter(FP_REG_ORDERS_PEAK), cycles, wall, cpu, (double)cycles / cpu, (double)total / cpu,
            counter(FP_REG_COUNT_DUPLICATE_A) + counter(FP_REG_COUNT_DUPLICATE_B), counter(FP_REG_COUNT_UNHELD_A) + counter(FP_REG_COUNT_UNHELD_B),
            counter(FP_REG_COUNT_QUEUED), counter(FP_REG_COUNT_SEARCHED), counter(FP_REG_COUNT_LOST), counter(FP_REG_COUNT_DROPPED),
-           counter(FP_REG_COUNT_BROKEN), counter(FP_REG_COUNT_FAR), counter(FP_REG_COUNT_EVICTED));
+           counter(FP_REG_COUNT_GAPS), counter(FP_REG_COUNT_HOLD_FULL_A) + counter(FP_REG_COUNT_HOLD_FULL_B),
+           counter(FP_REG_COUNT_REFUSED_A) + counter(FP_REG_COUNT_REFUSED_B), counter(FP_REG_COUNT_BROKEN), counter(FP_REG_COUNT_FAR), counter(FP_REG_COUNT_EVICTED));
+    show_lost_sides();
+    printf(", \"uniform_packets\": {");
     const char *comma = "";
+    for (int type = 0; type < 256; type++)
+        if (uniform[type].messages) {
+            printf("%s\"%c\": {\"messages\": %" PRIu64 ", \"cycles\": %" PRIu64 "}", comma, type, uniform[type].messages, uniform[type].cycles);
+            comma = ", ";
+        }
+    printf("}, \"kinds\": {");
+    comma = "";
     for (int kind = 0; kind < 256; kind++)
-        if (compare.kinds[kind]) {
-            printf("%s\"%c\": %" PRIu64, comma, kind < 0x80 ? kind : kind == FP_EV_STALE ? '!' : '#', compare.kinds[kind]);
+        if (compare->kinds[kind]) {
+            printf("%s\"%c\": %" PRIu64, comma, kind < 0x80 ? kind : kind == FP_EV_STALE ? '!' : '#', compare->kinds[kind]);
             comma = ", ";
         }
     printf("}}\n");
-    fp_card_close(card);
+    fp_lockstep_close(&both);
     return 0;
 }

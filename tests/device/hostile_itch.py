@@ -84,3 +84,40 @@ def hostile(seed: int, count: int, locates: list[int], bad: float = 0.05, length
             message[19] = 0
         messages.append(bytes(message))
     return messages
+
+
+def wide(seed: int, count: int, locates: list[int]) -> list[bytes]:
+    """Sound messages whose prices jump about, over several windows of the card's ladder, few orders at a time.
+
+    The first locate stays on the tick; the others rarely have an order off it."""
+    rng = random.Random(seed)
+    live: dict[int, int] = {}
+    messages = sound_start(rng, locates)
+    centre = {locate: 100_0000 for locate in locates}
+    next_ref = 1
+    while len(messages) < count:
+        locate = rng.choice(locates)
+        mine = [ref for ref, owner in live.items() if owner == locate]
+        if rng.random() < 0.002:
+            centre[locate] = rng.choice([5000, 9900, 1_0000, 30_0000, 100_0000, 160_0000, 500_0000])
+        spread = rng.choice([20, 200, 3900, 4200, 9000])
+        price = max(1, centre[locate] + 100 * rng.randrange(-spread, spread))
+        if price >= 10000 and (locate == locates[0] or rng.random() > 0.0005):
+            price -= price % 100
+        if mine and rng.random() < 0.2:
+            ref = rng.choice(mine)
+            del live[ref]
+            live[next_ref] = locate
+            values = {"locate": locate, "order_ref": ref, "new_order_ref": next_ref, "price_e4": price}
+            messages.append(build(rng, "U", shares=rng.randrange(1, 900), **values))
+            next_ref += 1
+        elif mine and rng.random() < 0.1 + 0.1 * len(mine):
+            ref = rng.choice(mine)
+            del live[ref]
+            messages.append(build(rng, "D", locate=locate, order_ref=ref))
+        else:
+            live[next_ref] = locate
+            values = {"locate": locate, "order_ref": next_ref, "price_e4": price, "side": ord(rng.choice("BS"))}
+            messages.append(build(rng, "A", shares=rng.randrange(1, 900), **values))
+            next_ref += 1
+    return messages
