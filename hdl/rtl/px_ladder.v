@@ -1,23 +1,30 @@
 // Price ladder: shares at each price level of each symbol and side in a window of 64 * GROUPS ticks that slides with the
 // best price, a bitmap of levels in two steps (groups, 64 levels each), and the best level after each change.
-// Latency: a change in stage v has its best level on late_* 6 cycles later when the queue is empty (tick and RAM reads,
-// update, group search, word read, level search, size read). Throughput: one change per 2 cycles on the mean; a replace is
-// two changes. `late_valid` is raised for the messages that asked (v_slow), in order.
+// Latency: a change in stage v has its best level on late_* 6 cycles later when nothing waits in ladder_queue. Throughput: one
+// change per 2 cycles; a replace is two changes. `late_valid` is raised for the messages that asked (v_slow), in order.
 // Overflow: a price beyond the window is not held and nothing better than it is lost: the floor below which levels are
 // unknown rises. Only when a side empties down to its floor, or an order is off the tick, or a size outgrows QTY_W, is the
-// best unknown: the side is `lost` until reset, and told once on mark_*. The queue cannot overflow at norm_pace's pace;
-// if it did, `stat_overrun` says so and the books are stale.
+// best unknown: the side is `lost`, and marked once on mark_* until the host clears the mark; clearing does not repair, so
+// a side that is lost then is marked again. The queue cannot overflow at norm_pace's pace; if it did, `stat_overrun` says so and
+// the books are stale.
 // After reset 2^(SYM_LOG2+1) cycles clear the state (`ready` low).
 //
-// Ticks: $0.01 from $1.00 up, $0.0001 below: tick = price below 10000, else 9900 + price / 100. The division of a multiple of
-// 100 is a multiplication by 25's inverse modulo 2^30. A bid's key is its tick, an ask's the complement: the best key is
-// the highest on both sides. Group = key / 64; a level's place is its key modulo the window.
+// Group = key / 64 (ladder_tick.v makes keys of prices); a level's place is its key modulo the window.
+//   L0  queue, tick's low bits     state and the group's word are read
+//   L1  in block RAM               the level's shares are read
+//   L2  bitmaps, with what the changes 2 and 4 cycles ahead left of them; window compares
+//   L3  shares after; next level below in its group, next group below in the window
+//   L4  shares are written         the next level's shares and the next group's head are read
+//   L5  state and word are written; in block RAM
+//   L6  ladder_tell: the best level is one of the own, the next level, the next group's head, the one before
+// Both searches look for what follows if this level is used up, so they start before its shares are known.
+// The ladder knows no orders: a change of a level that it does not hold is `stat_broken`, and the side is lost.
 `default_nettype none
 `include "book_msg.vh"
 `include "fp_records.vh"
 module px_ladder #(
     parameter SYM_LOG2 = 8,    // at most 10
-    parameter GROUPS_LOG2 = 6, // 64 groups of 64 ticks
+    parameter GROUPS_LOG2 = 6, // 64 groups of 64 ticks, at most
     parameter QTY_W = 36
 ) (
     input  wire             clk,
@@ -53,477 +60,520 @@ module px_ladder #(
     output wire [QTY_W-1:0] after_bid_shares,
     output wire [31:0]      after_ask,
     output wire [QTY_W-1:0] after_ask_shares,
-    output reg              mark_valid, // the side has just been lost
-    output reg  [9:0]       mark_symidx,
+    output wire             mark_valid, // the side has just been lost
+    output wire [9:0]       mark_symidx,
     output reg              stat_far,   // an order beyond the window
     output reg              stat_evict, // levels fell out of the window
-    output reg              stat_lost,  // a side was lost
+    output wire             stat_lost,  // a side was lost and marked
     output reg              stat_broken, // order table and ladder disagree: never
-    output reg              stat_overrun
+    output wire             stat_overrun
 );
     localparam GL = GROUPS_LOG2;
     localparam NG = 1 << GL;
-    localparam TICK_W = 25;
-    localparam GW = TICK_W - 6;      // group number
+    localparam GW = 19;              // group number
+    localparam GH = GW - GL;         // its high bits: the lap around the window
     localparam IW = GL + 6;          // place in the window
     localparam SS = SYM_LOG2 + 1;    // symbol and side
     localparam ST = NG + 2*GW + 2;   // {lost, floor on, floor, top, groups}
-    localparam LATE_W = 1 + 32 + QTY_W;
-    localparam ACT_NONE = 2'd0;
-    localparam ACT_ADD = 2'd1;
-    localparam ACT_TAKE = 2'd2;
-    localparam QL = 3;               // 8 changes wait at most
-    localparam QW = 2 + 1 + 1 + 1 + SYM_LOG2 + 32 + IW + 32 + 4;
+    localparam [GW:0] SPAN = NG - 2; // the best group's distance to the last one held: it never holds both ends
 
-    // The low bits of the tick are needed first, to address the RAMs: 25's inverse modulo 4096 is 3113.
-    function [11:0] low_tick;
-        input [31:0] price;
-        low_tick = price < 32'd10000 ? price[11:0] : price[13:2] * 12'd3113 + 12'd1708;
-    endfunction
-    function [30:0] full_tick; // {off the tick, tick}
-        input [31:0] price;
-        reg [29:0] quotient;
-        begin
-            quotient = price[31:2] * 30'h28f5c29;
-            if (price < 32'd10000)
-                full_tick = {1'b0, price[29:0]};
-            else
-                full_tick = {price[1:0] != 2'd0 || quotient > 30'd42949672, quotient + 30'd9900};
-        end
-    endfunction
-
-    // Stage v: one change, or two for a replace.
-    reg  [11:0]   v_place_old;
-    reg  [11:0]   v_place_new;
-    always @(posedge clk) begin
-        v_place_old <= low_tick(c_price);
-        v_place_new <= low_tick(c_msg[`BM_PRICE]);
-    end
-    wire [3:0]    v_op;
-    wire          v_ok;
-    wire          v_replaces;
-    wire          v_drops;  // a replace whose new order did not fit
-    wire [1:0]    v_act;
-    wire          v_quiet;
-    wire          v_asks;
-    wire          v_push;
-    wire [31:0]   v_amount;
-    wire          v_is_add;
-    wire [11:0]   v_low;
-    wire [QW-1:0] v_change;
-    reg           twin_valid; // second change of a replace
-    reg  [QW-1:0] twin;
-    assign v_op = v_msg[`BM_OP];
-    assign v_ok = v_verdict == `BV_OK;
-    assign v_replaces = v_op == `BOP_REPLACE && v_ok;
-    assign v_drops = v_op == `BOP_REPLACE && v_verdict == `BV_FULL;
-    assign v_is_add = v_op == `BOP_ADD && v_ok;
-    assign v_act = v_is_add ? ACT_ADD
-        : v_replaces || v_drops || (v_ok && (v_op == `BOP_EXEC || v_op == `BOP_CANCEL || v_op == `BOP_DELETE)) ? ACT_TAKE : ACT_NONE;
-    assign v_quiet = v_verdict == `BV_DROP || (v_op == `BOP_MARK && v_msg[`BM_CODE] == 8'd0); // leaves no record
-    assign v_asks = !v_quiet && (v_ok || v_verdict == `BV_FULL ? v_slow_ok : v_slow_not);
-    assign v_push = v_valid && (v_act != ACT_NONE || v_asks);
-    assign v_amount = v_op == `BOP_DELETE || v_op == `BOP_REPLACE ? v_shares : v_msg[`BM_SHARES];
-    assign v_low = (v_is_add ? v_place_new : v_place_old) ^ {12{v_side}};
-    assign v_change = {v_act, !v_replaces, v_asks && !v_replaces, v_side, v_msg[84 +: SYM_LOG2], v_is_add ? v_msg[`BM_PRICE] : v_price,
-                       v_low[IW-1:0], v_amount, v_count};
-    wire [11:0]   v_low_new;
-    assign v_low_new = v_place_new ^ {12{v_side}};
-    always @(posedge clk) begin
-        twin_valid <= v_valid && v_replaces && !rst;
-        twin <= {ACT_ADD, 1'b1, v_asks, v_side, v_msg[84 +: SYM_LOG2], v_msg[`BM_PRICE], v_low_new[IW-1:0], v_msg[`BM_SHARES], v_count};
-    end
-
-    // Queue and issue. Two changes in flight must not be 1 apart (their updates would overlap) nor 5 (the second's read
-    // of its level would meet the first's read of the best level at the RAM's one read port); nor 3, because after that
-    // only every third cycle would be free. So those in flight are an even number of cycles apart, 2 at best.
-    reg  [QW-1:0] queue [0:(1<<QL)-1];
-    reg  [QL:0]   put_at;
-    reg  [QL:0]   get_at;
-    reg  [4:0]    issued;       // bit i: a change was issued i+1 cycles ago
-    wire          queued;
-    wire          push;
-    wire [QW-1:0] push_change;
-    wire          go;
-    wire          can_go;
-    wire [QW-1:0] l0;
-    wire [QL:0]   waiting;
-    assign waiting = put_at - get_at;
-    assign queued = waiting != {(QL+1){1'b0}};
-    assign push = v_push || twin_valid;
-    assign push_change = twin_valid ? twin : v_change;
-    assign can_go = ready && !issued[0] && !issued[2] && !issued[4];
-    assign l0 = queued ? queue[get_at[QL-1:0]] : push_change;
-    assign go = can_go && (queued || push);
-    always @(posedge clk) begin
-        if (rst) begin
-            put_at <= {(QL+1){1'b0}};
-            get_at <= {(QL+1){1'b0}};
-            issued <= 5'd0;
-            stat_overrun <= 1'b0;
-        end else begin
-            if (push && (queued || !go))
-                put_at <= put_at + 1'b1;
-            if (go && queued)
-                get_at <= get_at + 1'b1;
-            issued <= {issued[3:0], go};
-            stat_overrun <= (push && queued && waiting[QL] && !go) || (v_push && twin_valid);
-        end
-        if (push && (queued || !go))
-            queue[put_at[QL-1:0]] <= push_change;
-    end
-
-    // L0: addresses.
-    wire [1:0]          l0_act;
+    // L0: one change; its tick's low bits address the RAMs.
+    wire                l0_go;
+    wire                l0_adds;
+    wire                l0_takes;
     wire                l0_last;
+    wire                l0_twin;
     wire                l0_slow;
+    wire                l0_clear;
     wire                l0_side;
     wire [SYM_LOG2-1:0] l0_sym;
+    wire                l0_cheap;
     wire [31:0]         l0_price;
-    wire [IW-1:0]       l0_place;
     wire [31:0]         l0_amount;
     wire [3:0]          l0_count;
-    assign {l0_act, l0_last, l0_slow, l0_side, l0_sym, l0_price, l0_place, l0_amount, l0_count} = l0;
-    wire [30:0] l0_tick;
-    assign l0_tick = full_tick(l0_price);
+    wire [11:0]         l0_place;
+    wire [GW-1:0]       l2_group;
+    wire                l3_off;
+    ladder_queue #(.SYM_LOG2(SYM_LOG2)) door (
+        .clk(clk), .rst(rst), .ready(ready), .c_msg(c_msg), .c_price(c_price),
+        .v_valid(v_valid), .v_msg(v_msg), .v_verdict(v_verdict), .v_price(v_price), .v_shares(v_shares), .v_side(v_side),
+        .v_slow_ok(v_slow_ok), .v_slow_not(v_slow_not), .v_count(v_count),
+        .go(l0_go), .adds(l0_adds), .takes(l0_takes), .last(l0_last), .twin(l0_twin), .slow(l0_slow), .clear(l0_clear),
+        .side(l0_side), .sym(l0_sym), .cheap(l0_cheap), .price(l0_price), .amount(l0_amount), .count(l0_count),
+        .stat_overrun(stat_overrun)
+    );
+    ladder_tick tick (
+        .clk(clk), .price(l0_price), .cheap(l0_cheap), .side(l0_side), .place(l0_place), .group(l2_group), .off(l3_off)
+    );
 
-    // L1: the state, the level and its group's word, with what the change two ahead did to them.
-    reg                 l1_valid;
-    reg  [1:0]          l1_act;
-    reg                 l1_last;
-    reg                 l1_slow;
-    reg                 l1_side;
-    reg  [SYM_LOG2-1:0] l1_sym;
-    reg  [TICK_W-1:0]   l1_key;
-    reg                 l1_off;
-    reg  [31:0]         l1_amount;
-    reg  [3:0]          l1_count;
+    // What a change carries through the stages.
+    localparam CW = 4 + SS + 32 + 4; // {last, twin, slow, clear, symbol and side, price, count}
+    reg          l1_valid;
+    reg          l2_valid;
+    reg          l3_valid;
+    reg          l4_valid;
+    reg          l5_valid;
+    reg          l6_valid;
+    reg [CW-1:0] l1_carry;
+    reg [CW-1:0] l2_carry;
+    reg [CW-1:0] l3_carry;
+    reg [CW-1:0] l4_carry;
+    reg [CW-1:0] l5_carry;
+    reg          l1_adds;
+    reg          l2_adds;
+    reg          l3_adds;
+    reg          l1_takes;
+    reg          l2_takes;
+    reg          l3_takes;
+    reg          l4_changes;
+    reg          l5_changes;
+    reg          l1_cheap;
+    reg          l2_cheap;
+    reg          l3_cheap;
+    reg          l4_cheap;
+    reg [31:0]   l1_amount;
+    reg [31:0]   l2_amount;
+    reg [31:0]   l3_amount;
+    reg [IW-1:0] l1_place;
+    reg [IW-1:0] l2_place;
+    reg [IW-1:0] l3_place;
+    reg [IW-1:0] l4_place;
+    reg [GL-1:0] l5_place;       // of the group
+    reg [GL-1:0] l6_place;
+    reg [SS-1:0] l6_book;
+    wire [SS-1:0] l1_book;       // {symbol, side}
+    wire [SS-1:0] l3_book;
+    wire [SS-1:0] l4_book;
+    wire [SS-1:0] l5_book;
+    wire          l5_last;
+    wire          l5_twin;
+    wire          l5_slow;
+    wire          l5_clear;
+    wire [31:0]   l4_price;
+    wire [31:0]   l5_price;
+    wire [3:0]    l5_count;
+    assign l1_book = l1_carry[36 +: SS];
+    assign l3_book = l3_carry[36 +: SS];
+    assign l4_book = l4_carry[36 +: SS];
+    assign l4_price = l4_carry[35:4];
+    assign {l5_last, l5_twin, l5_slow, l5_clear, l5_book, l5_price, l5_count} = l5_carry;
     always @(posedge clk) begin
-        l1_valid <= go && !rst;
-        l1_act <= l0_act;
-        l1_last <= l0_last;
-        l1_slow <= l0_slow;
-        l1_side <= l0_side;
-        l1_sym <= l0_sym;
-        l1_key <= l0_tick[TICK_W-1:0] ^ {TICK_W{l0_side}};
-        l1_off <= l0_tick[30];
+        if (rst) begin
+            l1_valid <= 1'b0;
+            l2_valid <= 1'b0;
+            l3_valid <= 1'b0;
+            l4_valid <= 1'b0;
+            l5_valid <= 1'b0;
+            l6_valid <= 1'b0;
+        end else begin
+            l1_valid <= l0_go;
+            l2_valid <= l1_valid;
+            l3_valid <= l2_valid;
+            l4_valid <= l3_valid;
+            l5_valid <= l4_valid;
+            l6_valid <= l5_valid;
+        end
+        l1_carry <= {l0_last, l0_twin, l0_slow, l0_clear, l0_sym, l0_side, l0_price, l0_count};
+        l2_carry <= l1_carry;
+        l3_carry <= l2_carry;
+        l4_carry <= l3_carry;
+        l5_carry <= l4_carry;
+        l6_book <= l5_book;
+        l1_adds <= l0_adds;
+        l2_adds <= l1_adds;
+        l3_adds <= l2_adds;
+        l1_takes <= l0_takes;
+        l2_takes <= l1_takes;
+        l3_takes <= l2_takes;
+        l4_changes <= l3_adds || l3_takes;
+        l5_changes <= l4_changes;
+        l1_cheap <= l0_cheap;
+        l2_cheap <= l1_cheap;
+        l3_cheap <= l2_cheap;
+        l4_cheap <= l3_cheap;
         l1_amount <= l0_amount;
-        l1_count <= l0_count;
+        l2_amount <= l1_amount;
+        l3_amount <= l2_amount;
+        l1_place <= l0_place[IW-1:0];
+        l2_place <= l1_place;
+        l3_place <= l2_place;
+        l4_place <= l3_place;
+        l5_place <= l4_place[IW-1:6];
+        l6_place <= l5_place;
     end
-    wire [ST-1:0]    l1_state_raw;
-    wire [QTY_W-1:0] l1_qty_raw;
-    wire [63:0]      l1_word_raw;
 
-    // Stage registers that the forwarding needs.
-    reg                 l2_valid;
-    reg  [1:0]          l2_act;
-    reg                 l2_last;
-    reg                 l2_slow;
-    reg                 l2_side;
-    reg  [SYM_LOG2-1:0] l2_sym;
-    reg  [3:0]          l2_count;
-    reg  [IW-1:0]       l2_place;
-    reg                 l2_put;      // level and word are to be written
-    reg  [QTY_W-1:0]    l2_qty;
-    reg  [63:0]         l2_word;
-    reg                 l2_lost;
-    reg                 l2_floor_on;
-    reg  [GW-1:0]       l2_floor;
-    reg  [GW-1:0]       l2_top;
-    reg  [NG-1:0]       l2_groups;
-    reg                 l3_valid;
-    reg  [1:0]          l3_act;
-    reg                 l3_last;
-    reg                 l3_slow;
-    reg                 l3_side;
-    reg  [SYM_LOG2-1:0] l3_sym;
-    reg  [3:0]          l3_count;
-    reg  [IW-1:0]       l3_place;
-    reg                 l3_put;
-    reg  [QTY_W-1:0]    l3_qty;
-    reg  [63:0]         l3_word;
-    reg  [ST-1:0]       l3_state;
-    reg  [GW-1:0]       l3_group;
-    reg                 l3_none;
-    reg                 l3_lost;
-    reg                 l4_valid;
-    reg  [1:0]          l4_act;
-    reg                 l4_last;
-    reg                 l4_slow;
-    reg                 l4_side;
-    reg  [SYM_LOG2-1:0] l4_sym;
-    reg  [3:0]          l4_count;
-    reg  [IW-1:0]       l4_place;
-    reg                 l4_put;
-    reg  [QTY_W-1:0]    l4_qty;
-    reg  [63:0]         l4_word;
-    reg  [ST-1:0]       l4_state;
-    reg  [GW-1:0]       l4_group;
-    reg                 l4_none;
-    reg                 l4_lost;
-
-    wire                l1_same3;
-    wire                l1_same4;
-    wire [IW-1:0]       l1_place;
-    wire [GW-1:0]       l1_group;
-    wire                st_lost;
-    wire                st_floor_on;
-    wire [GW-1:0]       st_floor;
-    wire [GW-1:0]       st_top;
-    wire [NG-1:0]       st_groups;
-    wire [QTY_W-1:0]    l1_qty_now;
-    wire [63:0]         l1_word_now;
-    assign l1_place = l1_key[IW-1:0];
-    assign l1_group = l1_key[TICK_W-1:6];
-    assign l1_same3 = l3_valid && l3_sym == l1_sym && l3_side == l1_side;
-    assign l1_same4 = l4_valid && l4_sym == l1_sym && l4_side == l1_side;
-    assign {st_lost, st_floor_on, st_floor, st_top, st_groups} = l1_same3 ? l3_state : l1_same4 ? l4_state : l1_state_raw;
-    assign l1_qty_now = l1_same3 && l3_put && l3_place == l1_place ? l3_qty
-        : l1_same4 && l4_put && l4_place == l1_place ? l4_qty : l1_qty_raw;
-    assign l1_word_now = l1_same3 && l3_put && l3_place[IW-1:6] == l1_place[IW-1:6] ? l3_word
-        : l1_same4 && l4_put && l4_place[IW-1:6] == l1_place[IW-1:6] ? l4_word : l1_word_raw;
-
-    // L1 -> L2: the change. The window holds the groups top - (NG - 2) .. top, so that the best group never holds both ends.
-    wire            empty;
-    wire            rises;
-    wire [GW-1:0]   up;
-    wire [GW-1:0]   down;
-    wire            in_window;
-    wire            below_floor;
-    wire            too_low;
-    wire            all_out;
-    wire [NG-1:0]   keep;
-    wire [NG-1:0]   groups_kept;
-    wire            evicts;
-    wire            adds;
-    wire            takes;
-    wire [63:0]     level_bit;
-    wire            group_used;
-    wire [63:0]     word_used;
-    wire            level_used;
-    wire [QTY_W:0]  sum;
-    wire            too_much;
-    wire            empties;
-    wire [63:0]     word_after;
-    wire            disagrees;
-    wire [NG-1:0]   group_bit;
-    assign empty = st_groups == {NG{1'b0}};
-    assign rises = !empty && l1_group > st_top;
-    assign up = l1_group - st_top;
-    assign down = st_top - l1_group;
-    assign in_window = !empty && l1_group <= st_top && down <= NG - 2;
-    assign below_floor = st_floor_on && l1_group <= st_floor;
-    assign too_low = !empty && l1_group < st_top && down > NG - 2;
-    assign all_out = up >= NG - 1;
+    // L1: masks of the level in its word and of the group in the window; is a change ahead of the same side, group, level?
+    wire [63:0]   l1_bit;
+    wire [63:0]   l1_under;      // places below the level's
+    wire [NG-1:0] l1_group_bit;
+    wire [NG-1:0] l1_upto;       // groups' places up to the own
+    wire [NG-1:0] l1_from_last;  // from the last that the window would hold with the own group on top
+    wire [GL-1:0] l1_group_place;
+    wire [GL-1:0] l1_last_place;
+    wire          l1_near;       // 2 cycles ahead
+    wire          l1_far;        // 4
+    assign l1_group_place = l1_place[IW-1:6];
+    assign l1_last_place = l1_group_place + 2;
     genvar g;
     generate
-        for (g = 0; g < NG; g = g + 1) begin : places
-            wire [GL-1:0] distance;
-            wire [GL-1:0] limit;
-            assign distance = st_top[GL-1:0] - g;
-            assign limit = NG - 2 - up[GL-1:0];
-            assign keep[g] = !rises || (!all_out && distance <= limit);
-            assign group_bit[g] = l1_group[GL-1:0] == g;
+        for (g = 0; g < 64; g = g + 1) begin : level_masks
+            assign l1_bit[g] = l1_place[5:0] == g;
+            assign l1_under[g] = l1_place[5:0] > g;
+        end
+        for (g = 0; g < NG; g = g + 1) begin : group_masks
+            assign l1_group_bit[g] = l1_group_place == g;
+            assign l1_upto[g] = {1'b1, l1_group_place} >= NG + g;
+            assign l1_from_last[g] = l1_last_place <= g;
         end
     endgenerate
-    assign adds = l1_act == ACT_ADD && !l1_off && !below_floor && !too_low;
-    assign takes = l1_act == ACT_TAKE && !l1_off && !below_floor;
-    assign groups_kept = l1_act == ACT_ADD && !l1_off && !below_floor ? st_groups & keep : st_groups;
-    assign evicts = groups_kept != st_groups;
-    assign level_bit = 64'd1 << l1_key[5:0];
-    assign group_used = (in_window || l1_act == ACT_ADD) && |(groups_kept & group_bit);
-    assign word_used = group_used ? l1_word_now : 64'd0;
-    assign level_used = |(word_used & level_bit);
-    assign sum = {1'b0, level_used ? l1_qty_now : {QTY_W{1'b0}}} + {{(QTY_W-31){1'b0}}, l1_amount};
-    assign too_much = adds && sum[QTY_W];
-    assign empties = l1_qty_now == {{(QTY_W-32){1'b0}}, l1_amount};
-    assign disagrees = takes && (!level_used || l1_qty_now < {{(QTY_W-32){1'b0}}, l1_amount});
-    assign word_after = adds ? word_used | level_bit : empties ? word_used & ~level_bit : word_used;
+    assign l1_near = l3_valid && l3_book == l1_book;
+    assign l1_far = l5_valid && l5_book == l1_book;
+    reg  [63:0]   l2_bit;
+    reg  [63:0]   l2_under;
+    reg  [NG-1:0] l2_group_bit;
+    reg  [NG-1:0] l2_upto;
+    reg  [NG-1:0] l2_from_last;
+    reg           l2_near;
+    reg           l2_far;
+    reg           l2_near_group;
+    reg           l2_far_group;
+    reg           l2_near_level;
+    reg  [ST-1:0] l2_state_raw;
+    reg  [63:0]   l2_word_raw;
+    wire [ST-1:0] state_read;
+    wire [63:0]   word_read;
     always @(posedge clk) begin
-        l2_valid <= l1_valid && !rst;
-        l2_act <= l1_act;
-        l2_last <= l1_last;
-        l2_slow <= l1_slow;
-        l2_side <= l1_side;
-        l2_sym <= l1_sym;
-        l2_count <= l1_count;
-        l2_place <= l1_place;
-        l2_put <= adds || (takes && !disagrees);
-        l2_qty <= !adds ? l1_qty_now - {{(QTY_W-32){1'b0}}, l1_amount} : sum[QTY_W] ? {QTY_W{1'b1}} : sum[QTY_W-1:0];
-        l2_word <= word_after;
-        l2_lost <= st_lost || (l1_act != ACT_NONE && l1_off) || too_much || disagrees;
-        l2_floor_on <= st_floor_on || evicts || (l1_act == ACT_ADD && !l1_off && too_low);
-        l2_floor <= l1_act != ACT_ADD || l1_off || below_floor ? st_floor
-            : evicts ? l1_group - (NG - 1) : too_low ? l1_group : st_floor;
-        l2_top <= adds && (empty || rises) ? l1_group : st_top;
-        l2_groups <= adds ? groups_kept | group_bit
-            : takes && !disagrees && word_after == 64'd0 ? groups_kept & ~group_bit : groups_kept;
-        stat_far <= l1_valid && l1_act == ACT_ADD && (l1_off || below_floor || too_low) && !rst;
-        stat_evict <= l1_valid && evicts && !rst;
-        stat_broken <= l1_valid && disagrees && !rst;
+        l2_bit <= l1_bit;
+        l2_under <= l1_under;
+        l2_group_bit <= l1_group_bit;
+        l2_upto <= l1_upto;
+        l2_from_last <= l1_from_last;
+        l2_near <= l1_near;
+        l2_far <= l1_far;
+        l2_near_group <= l1_near && l3_place[IW-1:6] == l1_group_place;
+        l2_far_group <= l1_far && l5_place == l1_group_place;
+        l2_near_level <= l1_near && l3_place == l1_place;
+        l2_state_raw <= state_read;
+        l2_word_raw <= word_read;
     end
 
-    // L2 -> L3: the best group, looking down from the top.
-    wire [NG-1:0]   reversed;
-    wire [2*NG-1:0] turned;
-    wire [GL-1:0]   steps;
-    wire            none;
-    wire [GW-1:0]   best_group;
-    wire            side_lost;
+    // What the changes ahead leave behind, at L4 in parts and at L6 as a whole.
+    reg  [63:0]   l4_rest;       // the group's other levels
+    reg  [63:0]   l4_bit;
+    reg           l4_live;       // the level holds shares
+    reg           l4_put;        // level and word are to be written
+    reg  [QTY_W-1:0] l4_qty;
+    reg  [NG-1:0] l4_keep;       // the window's other groups
+    reg  [NG-1:0] l4_group_bit;
+    reg           l4_group_live;
+    reg           l4_fell;       // the top group is empty: the next is on top
+    reg  [GW-1:0] l4_top;
+    reg  [GW-1:0] l4_second;
+    reg  [NG-1:0] l4_upto;       // places up to a group that is, or was just now, the top: from there all groups follow
+    reg  [GH-1:0] l4_lap;        // that group's high bits
+    reg           l4_lost;
+    wire [63:0]   l4_word;
+    wire [NG-1:0] l4_groups;
+    wire [GW-1:0] l4_top_now;
+    reg           l5_put;
+    reg  [QTY_W-1:0] l5_qty;
+    reg  [63:0]   l5_word;
+    reg  [NG-1:0] l5_groups;
+    reg  [GW-1:0] l5_top;
+    reg  [NG-1:0] l5_upto;
+    reg  [GH-1:0] l5_lap;
+    reg           l5_lost;
+    reg           l5_floor_on;
+    reg  [GW-1:0] l5_floor;
+    reg           l6_put;
+    reg  [63:0]   l6_word;
+    reg  [NG-1:0] l6_groups;
+    reg  [GW-1:0] l6_top;
+    reg  [NG-1:0] l6_upto;
+    reg  [GH-1:0] l6_lap;
+    reg  [GW+1:0] l6_bounds;     // {lost, floor on, floor}
+    reg  [GW+1:0] l7_bounds;
+    assign l4_word = l4_rest | (l4_bit & {64{l4_live}});
+    assign l4_groups = l4_keep | (l4_group_bit & {NG{l4_group_live}});
+    assign l4_top_now = l4_fell ? l4_second : l4_top;
+    always @(posedge clk) begin
+        l5_put <= l4_put;
+        l5_qty <= l4_qty;
+        l5_word <= l4_word;
+        l5_groups <= l4_groups;
+        l5_top <= l4_top_now;
+        l5_upto <= l4_upto;
+        l5_lap <= l4_lap;
+        l5_lost <= l4_lost;
+        l6_put <= l5_put;
+        l6_word <= l5_word;
+        l6_groups <= l5_groups;
+        l6_top <= l5_top;
+        l6_upto <= l5_upto;
+        l6_lap <= l5_lap;
+        l6_bounds <= {l5_lost, l5_floor_on, l5_floor};
+        l7_bounds <= l6_bounds;
+    end
+
+    // L2: the side and the group's word as they are now; where the own group is.
+    wire [63:0]   l2_word;
+    wire [NG-1:0] l2_groups;
+    wire [NG-1:0] l2_raw_upto;
+    wire [NG-1:0] l2_order;     // places up to the group that the order starts with
+    wire [GH-1:0] l2_lap;
+    wire [GW-1:0] l2_raw_top;
+    wire [GW-1:0] l2_top;
+    wire [GW:0]   l2_beyond;
+    wire [GH:0]   l2_end;       // lap in which the window ends with the own group on top, plus one
+    assign l2_raw_top = l2_state_raw[NG +: GW];
     generate
-        for (g = 0; g < NG; g = g + 1) begin : turns
-            assign reversed[g] = l2_groups[NG - 1 - g];
+        for (g = 0; g < NG; g = g + 1) begin : raw_masks
+            assign l2_raw_upto[g] = {1'b1, l2_raw_top[GL-1:0]} >= NG + g;
         end
     endgenerate
-    assign turned = {reversed, reversed} >> (~l2_top[GL-1:0]);
-    prio64 #(.LOG2(GL)) first_group (.bits(turned[NG-1:0]), .index(steps), .none(none));
-    assign best_group = none ? l2_top : l2_top - {{(GW-GL){1'b0}}, steps};
-    assign side_lost = l2_lost || (none && l2_floor_on);
+    assign l2_word = l2_near_group && l4_put ? l4_word : l2_far_group && l6_put ? l6_word : l2_word_raw;
+    assign l2_groups = l2_near ? l4_groups : l2_far ? l6_groups : l2_state_raw[NG-1:0];
+    assign l2_order = l2_near ? l4_upto : l2_far ? l6_upto : l2_raw_upto;
+    assign l2_lap = l2_near ? l4_lap : l2_far ? l6_lap : l2_raw_top[GW-1:GL];
+    assign l2_top = l2_near ? l4_top_now : l2_far ? l6_top : l2_raw_top;
+    assign l2_beyond = {1'b0, l2_group} + SPAN;
+    assign l2_end = {1'b0, l2_group[GW-1:GL]} + {{GH{1'b0}}, &l2_group[GL-1:1]};
+    reg  [63:0]   l3_rest;
+    reg  [63:0]   l3_below;
+    reg  [63:0]   l3_bit;
+    reg           l3_level_used;
+    reg           l3_above;     // a better level in its group
+    reg  [NG-1:0] l3_first;     // the other groups: those of the order's first lap,
+    reg  [NG-1:0] l3_wrapped;   // and of the lap below
+    reg  [NG-1:0] l3_group_bit;
+    reg  [NG-1:0] l3_own_upto;
+    reg  [NG-1:0] l3_from_last;
+    reg           l3_group_used;
+    reg           l3_empty;
+    reg  [GW-1:0] l3_group;
+    reg  [GW-1:0] l3_top;
+    reg  [GH-1:0] l3_lap;
+    reg           l3_over;      // the own group is better than the top
+    reg           l3_is_top;
+    reg           l3_under;     // beyond the window
+    reg           l3_first_in;  // with the own group on top all of the first lap stay,
+    reg           l3_first_cut; // those from l3_from_last on
+    reg           l3_wrapped_in;
+    reg           l3_wrapped_cut;
+    reg           l3_near;
+    reg           l3_far;
+    reg           l3_near_level;
+    reg           l3_near_same; // the level's shares two ahead are what is taken
+    reg  [GW+1:0] l3_raw;       // {lost, floor on, floor}
     always @(posedge clk) begin
-        l3_valid <= l2_valid && !rst;
-        l3_act <= l2_act;
-        l3_last <= l2_last;
-        l3_slow <= l2_slow;
-        l3_side <= l2_side;
-        l3_sym <= l2_sym;
-        l3_count <= l2_count;
-        l3_place <= l2_place;
-        l3_put <= l2_put;
-        l3_qty <= l2_qty;
-        l3_word <= l2_word;
-        l3_group <= best_group;
-        l3_none <= none;
-        l3_lost <= side_lost;
-        l3_state <= {l2_lost, l2_floor_on, l2_floor, best_group, l2_groups};
+        l3_rest <= l2_word & ~l2_bit;
+        l3_below <= l2_word & l2_under;
+        l3_bit <= l2_bit;
+        l3_level_used <= |(l2_word & l2_bit);
+        l3_above <= |(l2_word & ~l2_under & ~l2_bit);
+        l3_first <= l2_groups & ~l2_group_bit & l2_order;
+        l3_wrapped <= l2_groups & ~l2_group_bit & ~l2_order;
+        l3_group_bit <= l2_group_bit;
+        l3_own_upto <= l2_upto;
+        l3_from_last <= l2_from_last;
+        l3_group_used <= |(l2_groups & l2_group_bit);
+        l3_empty <= l2_groups == {NG{1'b0}};
+        l3_group <= l2_group;
+        l3_top <= l2_top;
+        l3_lap <= l2_lap;
+        l3_over <= l2_group > l2_top;
+        l3_is_top <= l2_group == l2_top;
+        l3_under <= l2_beyond < {1'b0, l2_top};
+        l3_first_in <= {1'b0, l2_lap} >= l2_end;
+        l3_first_cut <= {1'b0, l2_lap} + 1'b1 == l2_end;
+        l3_wrapped_in <= {1'b0, l2_lap} > l2_end;
+        l3_wrapped_cut <= {1'b0, l2_lap} == l2_end;
+        l3_near <= l2_near;
+        l3_far <= l2_far;
+        l3_near_level <= l2_near_level;
+        l3_near_same <= l4_qty == {{(QTY_W-32){1'b0}}, l2_amount};
+        l3_raw <= l2_state_raw[ST-1 -: GW+2];
     end
 
-    // L3 -> L4: level and state are written, the best group's word is read.
+    // L3: the shares after the change, and what follows if there are none.
+    wire [QTY_W-1:0] level_read;
+    wire             l3_lost;
+    wire             l3_floor_on;
+    wire [GW-1:0]    l3_floor;
+    wire             l3_holds;     // on the tick, above the floor
+    wire             l3_usable;    // the group's place in the window is its own
+    wire             l3_used;
+    wire             l3_better;    // a better level in its group
+    wire             l3_far_down;
+    wire             l3_add;
+    wire             l3_take;
+    wire             l3_tops;      // the own group becomes the top
+    wire             l3_rises;     // above another
+    wire             l3_near_put;
+    wire [QTY_W-1:0] l3_base;
+    wire [QTY_W:0]   l3_change;
+    wire [QTY_W:0]   l3_sum;
+    wire             l3_equal;
+    wire             l3_broken;
+    wire             l3_taken;
+    wire             l3_empties;   // the level
+    wire             l3_dies;      // the group
+    assign {l3_lost, l3_floor_on, l3_floor} = l3_near ? {l5_lost, l5_floor_on, l5_floor} : l3_far ? l7_bounds : l3_raw;
+    assign l3_holds = !l3_off && !(l3_floor_on && l3_group <= l3_floor);
+    assign l3_usable = l3_group_used && !l3_over && !l3_under;
+    assign l3_used = l3_level_used && l3_usable;
+    assign l3_better = l3_above && l3_usable;
+    assign l3_far_down = l3_under && !l3_empty;
+    assign l3_add = l3_adds && l3_holds && !l3_far_down;
+    assign l3_take = l3_takes && l3_holds;
+    assign l3_tops = l3_add && (l3_empty || l3_over);
+    assign l3_rises = l3_add && !l3_empty && l3_over;
+    assign l3_near_put = l3_near_level && l5_put;
+    assign l3_base = !l3_used ? {QTY_W{1'b0}} : l3_near_put ? l5_qty : level_read;
+    assign l3_change = {{(QTY_W-31){1'b0}}, l3_amount} ^ {(QTY_W+1){l3_takes}};
+    assign l3_sum = {1'b0, l3_base} + l3_change + {{QTY_W{1'b0}}, l3_takes};
+    assign l3_equal = l3_near_put ? l3_near_same : level_read == {{(QTY_W-32){1'b0}}, l3_amount};
+    assign l3_broken = l3_take && (!l3_used || l3_sum[QTY_W]);
+    assign l3_taken = l3_take && !l3_broken;
+    assign l3_empties = l3_take && l3_used && l3_equal;
+
+    wire [63:0]     below_reversed;
+    wire [5:0]      below_steps;
+    wire            below_none;
+    wire [2*NG-1:0] order_reversed;
+    wire [GL:0]     order_steps;
+    wire            order_none;
+    wire [NG-1:0]   first_kept;
+    wire [NG-1:0]   wrapped_kept;
+    wire [NG-1:0]   l3_top_upto;
+    generate
+        for (g = 0; g < 64; g = g + 1) begin : below_turns
+            assign below_reversed[g] = l3_below[63 - g];
+        end
+        for (g = 0; g < NG; g = g + 1) begin : order_turns
+            assign order_reversed[g] = l3_first[NG - 1 - g];
+            assign order_reversed[NG + g] = l3_wrapped[NG - 1 - g];
+            assign l3_top_upto[g] = {1'b1, l3_top[GL-1:0]} >= NG + g;
+        end
+    endgenerate
+    prio64 next_level (.bits(below_reversed), .index(below_steps), .none(below_none));
+    prio64 #(.LOG2(GL + 1)) next_group (.bits(order_reversed), .index(order_steps), .none(order_none));
+    assign l3_dies = l3_empties && !l3_above && below_none;
+    assign first_kept = {NG{l3_first_in}} | (l3_from_last & {NG{l3_first_cut}});
+    assign wrapped_kept = {NG{l3_wrapped_in}} | (l3_from_last & {NG{l3_wrapped_cut}});
+
+    reg              l4_none;      // no other group
+    reg              l4_rises;
+    reg              l4_drops;     // some groups do not stay
+    reg              l4_far_down;
+    reg              l4_floor_on;
+    reg  [GW-1:0]    l4_floor;
+    reg  [GW-1:0]    l4_group;
+    reg              l4_own;       // the level is the side's best
+    reg              l4_out;       // it was, and is used up
+    reg              l4_own_head;  // the same, of its group
+    reg              l4_next_head;
+    reg              l4_lower;     // its group holds a level below
+    reg              l4_bare;      // nothing is left
+    reg  [5:0]       l4_next;      // place of the next level below
+    wire             l4_evicts;
+    reg              l5_own;
+    reg              l5_out;
+    reg              l5_own_head;
+    reg              l5_next_head;
+    reg              l5_lower;
+    reg              l5_none;
+    reg              l5_bare;
+    assign l4_evicts = l4_rises && l4_drops;
     always @(posedge clk) begin
-        l4_valid <= l3_valid && !rst;
-        l4_act <= l3_act;
-        l4_last <= l3_last;
-        l4_slow <= l3_slow;
-        l4_side <= l3_side;
-        l4_sym <= l3_sym;
-        l4_count <= l3_count;
-        l4_place <= l3_place;
-        l4_put <= l3_put;
-        l4_qty <= l3_qty;
-        l4_word <= l3_word;
-        l4_state <= l3_state;
+        l4_rest <= l3_rest & {64{l3_usable}};
+        l4_bit <= l3_bit;
+        l4_live <= l3_add || (l3_used && !l3_empties);
+        l4_put <= l3_add || l3_taken;
+        l4_qty <= l3_adds && l3_sum[QTY_W] ? {QTY_W{1'b1}} : l3_sum[QTY_W-1:0];
+        l4_keep <= (l3_first & (first_kept | {NG{!l3_rises}})) | (l3_wrapped & (wrapped_kept | {NG{!l3_rises}}));
+        l4_drops <= |(l3_first & ~first_kept) || |(l3_wrapped & ~wrapped_kept) || l3_group_used;
+        l4_rises <= l3_rises;
+        l4_group_bit <= l3_group_bit;
+        l4_group_live <= l3_add || (l3_group_used && !l3_dies);
+        l4_fell <= l3_dies && l3_is_top;
+        l4_top <= l3_tops ? l3_group : l3_top;
+        l4_second <= {order_steps[GL] ? l3_lap - 1'b1 : l3_lap, ~order_steps[GL-1:0]};
+        l4_none <= order_none;
+        l4_upto <= l3_tops ? l3_own_upto : l3_top_upto;
+        l4_lap <= l3_tops ? l3_group[GW-1:GL] : l3_top[GW-1:GL];
+        l4_lost <= l3_lost || ((l3_adds || l3_takes) && l3_off) || (l3_add && l3_sum[QTY_W]) || l3_broken;
+        l4_floor_on <= l3_floor_on;
+        l4_floor <= l3_floor;
+        l4_far_down <= l3_adds && l3_holds && l3_far_down;
         l4_group <= l3_group;
-        l4_none <= l3_none;
-        l4_lost <= l3_lost;
+        l4_own <= l3_tops || (l3_add && l3_is_top && !l3_better) || (l3_taken && l3_is_top && !l3_above && !l3_equal);
+        l4_out <= l3_empties && l3_is_top && !l3_above;
+        l4_own_head <= (l3_add && !l3_better) || (l3_taken && !l3_above && !l3_equal);
+        l4_next_head <= l3_empties && !l3_above && !below_none;
+        l4_lower <= !below_none;
+        l4_bare <= !l3_add && (l3_empty || (l3_dies && order_none));
+        l4_next <= ~below_steps;
+        l5_floor_on <= l4_floor_on || l4_evicts || l4_far_down;
+        l5_floor <= l4_evicts ? l4_group - (NG - 1) : l4_far_down ? l4_group : l4_floor;
+        l5_own <= l4_own;
+        l5_out <= l4_out;
+        l5_own_head <= l4_own_head;
+        l5_next_head <= l4_next_head;
+        l5_lower <= l4_lower;
+        l5_none <= l4_none;
+        l5_bare <= l4_bare;
+        stat_far <= l3_valid && l3_adds && (!l3_holds || l3_far_down) && !rst;
+        stat_evict <= l4_valid && l4_evicts && !rst;
+        stat_broken <= l3_valid && l3_broken && !rst;
     end
 
-    // L4 -> L5: the best level in it.
-    wire [63:0]         best_word;
-    wire [63:0]         best_reversed;
-    wire [5:0]          best_from_top;
-    wire                word_none;
-    reg                 l5_valid;
-    reg  [1:0]          l5_act;
-    reg                 l5_last;
-    reg                 l5_slow;
-    reg                 l5_side;
-    reg  [SYM_LOG2-1:0] l5_sym;
-    reg  [3:0]          l5_count;
-    reg  [TICK_W-1:0]   l5_key;
-    reg                 l5_none;
-    reg                 l5_lost;
-    generate
-        for (g = 0; g < 64; g = g + 1) begin : word_turns
-            assign best_reversed[g] = best_word[63 - g];
-        end
-    endgenerate
-    prio64 first_level (.bits(best_reversed), .index(best_from_top), .none(word_none));
+    // L4, L5: the price of the next level below.
+    wire [31:0] l5_next_price;
+    ladder_price next_price (
+        .clk(clk), .l3_group(l3_group ^ {GW{l3_book[0]}}), .l4_own(l4_place[5:0] ^ {6{l4_book[0]}}), .l4_price(l4_price),
+        .l4_cheap(l4_cheap), .l4_other(l4_next ^ {6{l4_book[0]}}), .l5_price(l5_next_price)
+    );
+
+    // L4 to L6: the groups' heads, and what is told.
+    wire [31:0]      l6_head_price;
+    wire [QTY_W-1:0] l6_head_shares;
+    reg              l6_own_head;
+    reg              l6_next_head;
+    reg  [31:0]      l6_new_price;
+    reg  [QTY_W-1:0] l6_new_shares;
     always @(posedge clk) begin
-        l5_valid <= l4_valid && !rst;
-        l5_act <= l4_act;
-        l5_last <= l4_last;
-        l5_slow <= l4_slow;
-        l5_side <= l4_side;
-        l5_sym <= l4_sym;
-        l5_count <= l4_count;
-        l5_key <= {l4_group, ~best_from_top};
-        l5_none <= l4_none || word_none;
-        l5_lost <= l4_lost || (!l4_none && word_none);
+        l6_own_head <= l5_own_head;
+        l6_next_head <= l5_next_head;
+        l6_new_price <= l5_next_head ? l5_next_price : l5_price;
+        l6_new_shares <= l5_qty;
     end
-
-    // L5 -> L6: its size is read, its tick becomes a price again.
-    wire [TICK_W-1:0]   l5_tick;
-    wire [31:0]         l5_cents;
-    wire [31:0]         l5_price;
-    reg                 l6_valid;
-    reg  [1:0]          l6_act;
-    reg                 l6_last;
-    reg                 l6_slow;
-    reg                 l6_side;
-    reg  [SYM_LOG2-1:0] l6_sym;
-    reg  [3:0]          l6_count;
-    reg  [31:0]         l6_price;
-    reg                 l6_none;
-    reg                 l6_lost;
-    reg  [LATE_W-1:0]   l6_bid;
-    reg  [LATE_W-1:0]   l6_ask;
-    wire [QTY_W-1:0]    l6_qty;
-    wire [LATE_W-1:0]   l5_bid;
-    wire [LATE_W-1:0]   l5_ask;
-    assign l5_tick = l5_key ^ {TICK_W{l5_side}};
-    assign l5_cents = {{(32-TICK_W){1'b0}}, l5_tick} - 32'd9900;
-    assign l5_price = l5_tick < 25'd10000 ? {{(32-TICK_W){1'b0}}, l5_tick} : (l5_cents << 6) + (l5_cents << 5) + (l5_cents << 2);
-    always @(posedge clk) begin
-        l6_valid <= l5_valid && !rst;
-        l6_act <= l5_act;
-        l6_last <= l5_last;
-        l6_slow <= l5_slow;
-        l6_side <= l5_side;
-        l6_sym <= l5_sym;
-        l6_count <= l5_count;
-        l6_price <= l5_none ? 32'd0 : l5_price;
-        l6_none <= l5_none;
-        l6_lost <= l5_lost;
-        l6_bid <= l5_bid;
-        l6_ask <= l5_ask;
-    end
-
-    // L6: the best level, and the symbol's both sides before and after.
-    wire              l6_changes;
-    wire [LATE_W-1:0] l6_new;
-    wire [LATE_W-1:0] l6_bid_after;
-    wire [LATE_W-1:0] l6_ask_after;
-    assign l6_changes = l6_valid && l6_last && l6_act != ACT_NONE;
-    assign late_write = l6_changes;
-    assign late_symidx = l6_sym;
-    assign late_side = l6_side;
-    assign late_price = l6_price;
-    assign late_shares = l6_none ? {QTY_W{1'b0}} : l6_qty;
-    assign late_count = l6_count;
-    assign late_lost = l6_lost;
-    assign l6_new = {l6_lost, late_price, late_shares};
-    assign l6_bid_after = l6_changes && !l6_side ? l6_new : l6_bid;
-    assign l6_ask_after = l6_changes && l6_side ? l6_new : l6_ask;
-    assign late_valid = l6_valid && l6_last && l6_slow;
-    assign late_changed = l6_bid_after[LATE_W-2:0] != l6_bid[LATE_W-2:0] || l6_ask_after[LATE_W-2:0] != l6_ask[LATE_W-2:0];
-    assign late_stale_before = l6_bid[LATE_W-1] || l6_ask[LATE_W-1];
-    assign late_stale = l6_bid_after[LATE_W-1] || l6_ask_after[LATE_W-1];
-    assign before_bid = l6_bid[QTY_W +: 32];
-    assign before_bid_shares = l6_bid[QTY_W-1:0];
-    assign before_ask = l6_ask[QTY_W +: 32];
-    assign before_ask_shares = l6_ask[QTY_W-1:0];
-    assign after_bid = l6_bid_after[QTY_W +: 32];
-    assign after_bid_shares = l6_bid_after[QTY_W-1:0];
-    assign after_ask = l6_ask_after[QTY_W +: 32];
-    assign after_ask_shares = l6_ask_after[QTY_W-1:0];
-    always @(posedge clk) begin
-        mark_valid <= l6_changes && l6_lost && !(l6_side ? l6_ask[LATE_W-1] : l6_bid[LATE_W-1]) && !rst;
-        stat_lost <= l6_changes && l6_lost && !(l6_side ? l6_ask[LATE_W-1] : l6_bid[LATE_W-1]) && !rst;
-        mark_symidx <= {{(10-SYM_LOG2){1'b0}}, l6_sym};
-    end
-
-    // Memories. State, levels and words of a change are addressed by symbol, side and place.
+    ladder_heads #(.ADDRESS_W(SS + GL), .QTY_W(QTY_W)) heads (
+        .clk(clk), .at({l4_book, l4_second[GL-1:0]}), .price(l6_head_price), .shares(l6_head_shares),
+        .put(l6_valid && (l6_own_head || l6_next_head)), .put_at({l6_book, l6_place}),
+        .put_price(l6_new_price), .put_shares(l6_next_head ? level_read : l6_new_shares)
+    );
     reg              sweep;
     reg  [SS-1:0]    sweep_at;
+    ladder_tell #(.SYM_LOG2(SYM_LOG2), .QTY_W(QTY_W)) tell (
+        .clk(clk), .rst(rst), .sweep(sweep), .sweep_at(sweep_at[SYM_LOG2-1:0]), .l4_price(l4_price), .l4_qty(l4_qty),
+        .l5_valid(l5_valid), .l5_changes(l5_changes), .l5_last(l5_last), .l5_twin(l5_twin), .l5_slow(l5_slow), .l5_clear(l5_clear),
+        .l5_side(l5_book[0]), .l5_sym(l5_book[SS-1:1]), .l5_count(l5_count), .l5_price(l5_price), .l5_qty(l5_qty),
+        .l5_next_price(l5_next_price), .l5_own(l5_own), .l5_out(l5_out), .l5_lower(l5_lower), .l5_none(l5_none),
+        .l5_lost(l5_lost || (l5_bare && l5_floor_on)), .l6_next_shares(level_read),
+        .l6_head_price(l6_head_price), .l6_head_shares(l6_head_shares),
+        .late_write(late_write), .late_symidx(late_symidx), .late_side(late_side), .late_price(late_price), .late_shares(late_shares),
+        .late_count(late_count), .late_lost(late_lost), .late_valid(late_valid), .late_changed(late_changed),
+        .late_stale_before(late_stale_before), .late_stale(late_stale),
+        .before_bid(before_bid), .before_bid_shares(before_bid_shares), .before_ask(before_ask), .before_ask_shares(before_ask_shares),
+        .after_bid(after_bid), .after_bid_shares(after_bid_shares), .after_ask(after_ask), .after_ask_shares(after_ask_shares),
+        .mark_valid(mark_valid), .mark_symidx(mark_symidx)
+    );
+    assign stat_lost = mark_valid;
+
+    // Memories. The levels' one read port serves the change at L1 and the next level of the one at L4: never both at once.
+    reg  [SYM_LOG2+IW-1:0] level_at;
+    reg                    level_side;
     always @(posedge clk) begin
         if (rst) begin
             sweep <= 1'b1;
@@ -534,33 +584,21 @@ module px_ladder #(
             sweep <= !(&sweep_at);
             ready <= &sweep_at;
         end
+        level_at <= l3_valid ? {l3_book[SS-1:1], l3_place[IW-1:6], ~below_steps} : {l0_sym, l0_place[IW-1:0]};
+        level_side <= l3_valid ? l3_book[0] : l0_side;
     end
     ram_sdp #(.WIDTH(ST), .DEPTH_LOG2(SS)) states (
-        .clk(clk), .we(sweep || l3_valid), .waddr(sweep ? sweep_at : {l3_sym, l3_side}), .wdata(sweep ? {ST{1'b0}} : l3_state),
-        .re(1'b1), .raddr({l0_sym, l0_side}), .rdata(l1_state_raw)
+        .clk(clk), .we(sweep || l5_valid), .waddr(sweep ? sweep_at : l5_book),
+        .wdata(sweep ? {ST{1'b0}} : {l5_lost, l5_floor_on, l5_floor, l5_top, l5_groups}),
+        .re(1'b1), .raddr({l0_sym, l0_side}), .rdata(state_read)
     );
     ram_sdp #(.WIDTH(64), .DEPTH_LOG2(SS + GL)) words (
-        .clk(clk), .we(l2_valid && l2_put), .waddr({l2_sym, l2_side, l2_place[IW-1:6]}), .wdata(l2_word),
-        .re(1'b1), .raddr({l0_sym, l0_side, l0_place[IW-1:6]}), .rdata(l1_word_raw)
+        .clk(clk), .we(l5_valid && l5_put), .waddr({l5_book, l5_place}), .wdata(l5_word),
+        .re(1'b1), .raddr({l0_sym, l0_side, l0_place[IW-1:6]}), .rdata(word_read)
     );
-    ram_sdp #(.WIDTH(64), .DEPTH_LOG2(SS + GL)) best_words (
-        .clk(clk), .we(l2_valid && l2_put), .waddr({l2_sym, l2_side, l2_place[IW-1:6]}), .wdata(l2_word),
-        .re(1'b1), .raddr({l3_sym, l3_side, l3_group[GL-1:0]}), .rdata(best_word)
-    );
-    wire [QTY_W-1:0] qty_read;
-    ram_sdp #(.WIDTH(QTY_W), .DEPTH_LOG2(SS + IW)) levels (
-        .clk(clk), .we(l3_valid && l3_put), .waddr({l3_sym, l3_side, l3_place}), .wdata(l3_qty),
-        .re(1'b1), .raddr(l5_valid ? {l5_sym, l5_side, l5_key[IW-1:0]} : {l0_sym, l0_side, l0_place}), .rdata(qty_read)
-    );
-    assign l1_qty_raw = qty_read;
-    assign l6_qty = qty_read;
-    ram_async #(.WIDTH(LATE_W), .DEPTH_LOG2(SYM_LOG2)) late_bids (
-        .clk(clk), .we(sweep || (l6_changes && !l6_side)), .waddr(sweep ? sweep_at[SYM_LOG2-1:0] : l6_sym),
-        .wdata(sweep ? {LATE_W{1'b0}} : l6_new), .raddr(l5_sym), .rdata(l5_bid)
-    );
-    ram_async #(.WIDTH(LATE_W), .DEPTH_LOG2(SYM_LOG2)) late_asks (
-        .clk(clk), .we(sweep || (l6_changes && l6_side)), .waddr(sweep ? sweep_at[SYM_LOG2-1:0] : l6_sym),
-        .wdata(sweep ? {LATE_W{1'b0}} : l6_new), .raddr(l5_sym), .rdata(l5_ask)
+    ladder_levels #(.DEPTH_LOG2(SYM_LOG2 + IW), .QTY_W(QTY_W)) levels (
+        .clk(clk), .we(l4_valid && l4_put), .waddr({l4_book[SS-1:1], l4_place}), .wside(l4_book[0]), .wdata(l4_qty),
+        .at(level_at), .at_side(level_side), .shares(level_read)
     );
 endmodule
 `default_nettype wire

@@ -19,7 +19,10 @@ GENERATED = HDL / "spec" / "generated"
 XCUP = HDL / "synth" / "xcup"
 
 # Leaves without a meaning of their own: they are measured inside those who use them.
-PARTS = frozenset({"itch_field", "ord_hash", "prio64", "ram_async", "ram_sdp", "sym_table"})
+PARTS = frozenset({
+    "itch_field", "ladder_heads", "ladder_levels", "ladder_price", "ladder_queue", "ladder_tell", "ladder_tick",
+    "mask_table", "ord_hash", "prio64", "ram_async", "ram_lanes", "ram_sdp", "sym_table", "times_table",
+})
 
 
 @dataclass(frozen=True)

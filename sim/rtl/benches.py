@@ -203,7 +203,7 @@ def build_and_run(bench: Bench, how: How) -> None:
         includes=[ROOT / "hdl" / "spec" / "generated", rtl, ROOT / "hdl" / "formal"],
         hdl_toplevel=bench.top,
         parameters=bench.parameters,
-        defines={"FORMAL": 1} if bench.properties else {},
+        defines={"RAM_GARBAGE": 1} | ({"FORMAL": 1} if bench.properties else {}),
         build_args=build_args,
         build_dir=place,
         timescale=("1ns", "1ps"),

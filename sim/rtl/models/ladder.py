@@ -18,13 +18,15 @@ def tick_of(price_e4: int) -> int | None:
 class SideLadder:
     """One side of one symbol."""
 
-    def __init__(self, sell: bool, groups: int = 64) -> None:
+    def __init__(self, sell: bool, groups: int = 64, shares_max: int = (1 << 36) - 1) -> None:
         self.sell = sell
         self.span = groups - 1  # groups the window holds
+        self.shares_max = shares_max  # of a level
         self.levels: dict[int, int] = {}  # key -> shares
         self.prices: dict[int, int] = {}
         self.floor: int | None = None  # groups up to this one are not held
-        self.broken = False  # an order off the tick: the side is lost for good
+        self.broken = False  # an order off the tick, or too many shares: the side is lost for good
+        self.told = False  # the loss was marked, and the host has not cleared it since
 
     def key(self, price_e4: int) -> int | None:
         """Higher is better, on both sides."""
@@ -65,7 +67,9 @@ class SideLadder:
             elif top - group >= self.span:
                 self.floor = group
                 return
-        self.levels[key] = self.levels.get(key, 0) + shares
+        total = self.levels.get(key, 0) + shares
+        self.broken |= total > self.shares_max
+        self.levels[key] = min(total, self.shares_max)
         self.prices[key] = price_e4
 
     def take(self, price_e4: int, shares: int) -> None:
@@ -79,3 +83,15 @@ class SideLadder:
         self.levels[key] -= shares
         if not self.levels[key]:
             del self.levels[key]
+
+    def mark(self) -> bool:
+        """After a message: is the side to be marked lost? Once, until the host clears it."""
+        if not self.lost or self.told:
+            return False
+        self.told = True
+        return True
+
+    def clear(self) -> bool:
+        """The host cleared the symbol's mark: is the side to be marked again?"""
+        self.told = self.lost
+        return self.lost

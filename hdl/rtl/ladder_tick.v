@@ -1,0 +1,64 @@
+// Price to tick to key of the price ladder: exact, without a multiplier.
+// Ticks: $0.01 from $1.00 up, $0.0001 below: tick = price below 10000, else 9900 + price / 100. The division of a multiple of
+// 100 is a multiplication by 25's inverse modulo 2^30, done as a sum of five tables of six bits each. A bid's key is its tick,
+// an ask's the complement: the best key is the highest on both sides.
+// Latency: `price` to `place` 0 cycles (its low bits address RAMs at once), to `group` 2, to `off` 3.
+// Throughput: one price per cycle. A price that is off the tick is told by `off`; nothing else can go wrong, none can overflow.
+`default_nettype none
+module ladder_tick (
+    input  wire        clk,
+    input  wire [31:0] price,
+    input  wire        cheap, // price below 10000
+    input  wire        side,  // 1 = ask
+    output wire [11:0] place, // low bits of the key
+    output wire [18:0] group, // high bits: key / 64
+    output reg         off    // no multiple of the tick, or too high
+);
+    localparam INVERSE = 32'h28f5c29; // of 25
+    localparam TICK_MAX = 30'd42959572; // of the highest price of 32 bits
+
+    wire [29:0] part0;
+    wire [23:0] part1;
+    wire [17:0] part2;
+    wire [11:0] part3;
+    wire [5:0]  part4;
+    times_table #(.FACTOR(INVERSE), .OFFSET(9900), .WIDTH(30)) times0 (.number(price[7:2]), .product(part0));
+    times_table #(.FACTOR(INVERSE), .WIDTH(24)) times1 (.number(price[13:8]), .product(part1));
+    times_table #(.FACTOR(INVERSE), .WIDTH(18)) times2 (.number(price[19:14]), .product(part2));
+    times_table #(.FACTOR(INVERSE), .WIDTH(12)) times3 (.number(price[25:20]), .product(part3));
+    times_table #(.FACTOR(INVERSE), .WIDTH(6)) times4 (.number(price[31:26]), .product(part4));
+
+    wire [29:0] low;
+    assign low = part0 + {part1, 6'd0};
+    assign place = (cheap ? price[11:0] : low[11:0]) ^ {12{side}};
+
+    reg  [29:0] low1;
+    reg  [17:0] high1;
+    reg  [5:0]  highest1;
+    reg  [13:0] price1;
+    reg         cheap1;
+    reg         ragged1;
+    reg         side1;
+    reg  [29:0] tick2;
+    reg         cheap2;
+    reg         ragged2;
+    reg         side2;
+    wire [17:0] upper;
+    assign upper = high1 + {highest1, 12'd0};
+    always @(posedge clk) begin
+        low1 <= low;
+        high1 <= part2 + {part3, 6'd0};
+        highest1 <= part4;
+        price1 <= price[13:0];
+        cheap1 <= cheap;
+        ragged1 <= price[1:0] != 2'd0;
+        side1 <= side;
+        tick2 <= cheap1 ? {16'd0, price1} : low1 + {upper, 12'd0};
+        cheap2 <= cheap1;
+        ragged2 <= ragged1;
+        side2 <= side1;
+        off <= !cheap2 && (ragged2 || tick2 < 30'd10000 || tick2 > TICK_MAX);
+    end
+    assign group = tick2[24:6] ^ {19{side2}};
+endmodule
+`default_nettype wire
