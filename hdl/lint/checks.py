@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from netgraph import Module, distances, once, parse, read
+from netgraph import Depths, Module, distances, parse, read, search, way
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -81,10 +81,8 @@ def clocking(module: Module, allowed: dict[str, Any]) -> Iterator[str]:
         yield f"on the list of registers without reset, but it has one or is gone: {name}"
 
 
-def paths(
-    module: Module, reached: dict[str, dict[str, int]], along: dict[str, dict[str, int]], allowed: dict[str, Any]
-) -> Iterator[str]:
-    """Combinational ways from input to output, and the promised depths (`along` the ways that count for them)."""
+def apart(module: Module, reached: Depths, allowed: dict[str, Any]) -> Iterator[str]:
+    """Combinational ways from input to output."""
     exempt = allowed["combinational"].get(module.name, {})
     used = set()
     for source, outputs in sorted(reached.items()):
@@ -98,11 +96,65 @@ def paths(
                 used.add(hit)
     for rule in sorted(set(exempt) - used):
         yield f"allowed combinational path that does not exist: {rule}"
-    for rule, promised in allowed["depth"].get(module.name, {}).items():
+
+
+def depths(
+    module: Module, library: dict[str, Module], ways: dict[str, Depths], allowed: dict[str, Any]
+) -> Iterator[str]:
+    """The promised depths, along the hierarchy; where one is not kept, a shortest way is told."""
+    promises = allowed["depth"].get(module.name, {})
+    searched = search(module, library, ways, allowed["depth_without"]) if promises else {}
+    for rule, promised in promises.items():
         source, output = rule.split(" -> ")
-        found = along.get(source, {}).get(output)
-        if found != promised:
-            yield f"depth {rule} is {found}, promised {promised}"
+        reached, before = searched.get(source, ({}, {}))
+        if reached.get(output) != promised:
+            shown = " ".join(way(before, output)) if output in reached else "no way"
+            yield f"depth {rule} is {reached.get(output)}, promised {promised}: {shown}"
+
+
+def asserted(allowed: dict[str, Any]) -> Iterator[str]:
+    """What the benches assert of a latency against the depth promised for it."""
+    for place, (file, pattern) in allowed["depth_asserted"].items():
+        module, rule = place.split(": ")
+        promised = allowed["depth"][module][rule]
+        found = {int(number) for number in re.findall(pattern, (ROOT / file).read_text(encoding="utf-8"), re.M)}
+        if found != {promised}:
+            yield f"{module}: {file} asserts {sorted(found) or 'nothing'} cycles for {rule}, its depth is {promised}"
+
+
+def register_map(file: Module) -> Iterator[str]:
+    """The register file's case labels against the map: every register is read, and written or not as the map says."""
+    registers = json.loads((ROOT / "hdl" / "spec" / "registers.json").read_text(encoding="utf-8"))["registers"]
+    wanted = {int(register["offset"], 16): register for register in registers}
+    read: list[int] = []
+    kept: set[int] = set()
+    commands: set[int] = set()
+    entered: set[int] = set()
+    for case in file.cases:
+        for label, written in case.written.items():
+            at = int(label.split("'h")[-1], 16) if "'h" in label else -1
+            name = wanted[at]["name"].lower() if at in wanted else ""
+            if "ar_addr" in case.chooser and written != {"high"}:
+                read.append(at)
+                if wanted.get(at, {}).get("access") == "rw" and name not in case.sources[label]:
+                    yield f"reading {name.upper()} does not show it"
+            elif "aw_addr" in case.chooser and written == {"is_kept"}:
+                kept.add(at)
+            elif "aw_addr" in case.chooser and written == {"is_command"}:
+                commands.add(at)
+            elif "aw_addr" in case.chooser and at in wanted:
+                entered.add(at)
+                if written != {name}:
+                    yield f"writing {name.upper()} writes {', '.join(sorted(written))}"
+    rw = {at for at, register in wanted.items() if register["access"] == "rw"}
+    wo = {at for at, register in wanted.items() if register["access"] in ("wo", "rwv")}
+    if sorted(set(read) - {-1}) != sorted(wanted) or len(set(read) - {-1}) != len([at for at in read if at >= 0]):
+        odd = set(read) ^ set(wanted) | {at for at in read if read.count(at) > 1}
+        yield f"read otherwise than the map says: {', '.join(f'{at:#05x}' for at in sorted(odd - {-1}))}"
+    for what, have, want in (("kept", kept, rw), ("commands", commands, wo), ("written", entered, rw)):
+        odd = (have ^ want) - {-1}
+        if odd:
+            yield f"{what} otherwise than the map says: {', '.join(f'{at:#05x}' for at in sorted(odd))}"
 
 
 def spec() -> Iterator[str]:
@@ -194,7 +246,8 @@ def main() -> int:
                 library[path.stem] = read(parse(path, INCLUDES, tool))
         except ValueError as error:
             wrong.append(f"{path.stem}: {error}")
-    known: dict[str, dict[str, dict[str, int]]] = {}
+    known: dict[str, Depths] = {}
+    ways: dict[str, Depths] = {}
     for name, module in library.items():
         try:
             reached = distances(module, library, known)
@@ -203,16 +256,19 @@ def main() -> int:
             continue
         if arguments.propose:
             free = sorted(module.registers - module.reset)
-            ways = [f"{s} -> {o}" for s, outs in sorted(reached.items()) for o, d in sorted(outs.items()) if not d]
-            print(json.dumps({name: {"no_reset": free, "combinational": ways}}))
+            through = [f"{s} -> {o}" for s, outs in sorted(reached.items()) for o, d in sorted(outs.items()) if not d]
+            print(json.dumps({name: {"no_reset": free, "combinational": through}}))
             continue
         wrong += [f"{name}: {complaint}" for complaint in clocking(module, allowed)]
-        without = allowed["depth_without"].get(name, "")
-        along = once(module, library, known, without) if without else reached
-        wrong += [f"{name}: {complaint}" for complaint in paths(module, reached, along, allowed)]
+        wrong += [f"{name}: {complaint}" for complaint in apart(module, reached, allowed)]
+        distances(module, library, ways, allowed["depth_without"])
+        wrong += [f"{name}: {complaint}" for complaint in depths(module, library, ways, allowed)]
     if arguments.propose:
         return 0
     wrong += spec()
+    wrong += asserted(allowed)
+    if "csr_axil" in library:
+        wrong += [f"csr_axil: {complaint}" for complaint in register_map(library["csr_axil"])]
     if arguments.svg:
         draw(library, arguments.top, arguments.svg)
     if arguments.only:

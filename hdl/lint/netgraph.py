@@ -29,6 +29,15 @@ class Instance:
 
 
 @dataclass
+class Case:
+    """A case statement: what it chooses by, and for each label, as text, what is written and what that is made of."""
+
+    chooser: set[str]
+    written: dict[str, set[str]]
+    sources: dict[str, set[str]]
+
+
+@dataclass
 class Module:
     """One module: ports, edges (source -> target -> 0 combinational or 1 through a register), registers, instances."""
 
@@ -39,7 +48,7 @@ class Module:
     registers: set[str] = field(default_factory=set)
     reset: set[str] = field(default_factory=set)
     instances: list[Instance] = field(default_factory=list)
-    cases: list[set[str]] = field(default_factory=list)  # labels of each case statement, as text
+    cases: list[Case] = field(default_factory=list)
     clocks: set[str] = field(default_factory=set)
 
     def connect(self, sources: set[str], target: str, distance: int) -> None:
@@ -140,13 +149,20 @@ def written_under(node: Any, resets: set[str]) -> set[str]:
     return found
 
 
-def labels(node: Any) -> Iterator[set[str]]:
-    """The labels of every case statement below a node."""
+def cases(node: Any) -> Iterator[Case]:
+    """Every case statement below a node."""
     if isinstance(node, v.CaseStatement):
-        yield {str(getattr(label, "value", "")) for case in node.caselist for label in case.cond or ()}
+        found = Case(names(node.comp), {}, {})
+        for case in node.caselist:
+            inner = list(assignments(case.statement, set()))
+            for label in case.cond or ():
+                text = str(getattr(label, "value", ""))
+                found.written[text] = set().union(*(written for written, _ in inner))
+                found.sources[text] = set().union(*(sources for _, sources in inner))
+        yield found
     if hasattr(node, "children"):
         for child in node.children():
-            yield from labels(child)
+            yield from cases(child)
 
 
 def read(tree: v.ModuleDef) -> Module:
@@ -156,7 +172,7 @@ def read(tree: v.ModuleDef) -> Module:
         declared = port.first if isinstance(port, v.Ioport) else port
         (module.inputs if isinstance(declared, v.Input) else module.outputs).add(declared.name)
     collect(tree.items, module, {"rst", "forget", "reset"})
-    module.cases = list(labels(tree))
+    module.cases = list(cases(tree))
     return module
 
 
@@ -188,36 +204,38 @@ def collect(items: Any, module: Module, resets: set[str]) -> None:
             collect([item.true_statement, item.false_statement], module, resets)
 
 
+Depths = dict[str, dict[str, int]]  # by input, by output: registers at least between the two
+
+
 def distances(
-    module: Module, library: dict[str, Module], known: dict[str, dict[str, dict[str, int]]]
-) -> dict[str, dict[str, int]]:
-    """For each input the outputs it reaches and through how many registers at least; fills `known` for submodules."""
+    module: Module, library: dict[str, Module], known: dict[str, Depths], without: dict[str, str] | None = None
+) -> Depths:
+    """For each input the outputs it reaches and through how many registers at least; fills `known` for submodules.
+
+    `without` has, by module, a pattern of its own signals that no way may pass.
+    """
     if module.name in known:
         return known[module.name]
+    without = without or {}
     known[module.name] = {}  # what a module that contains itself sees of itself, until it no longer changes
     while True:
-        found = once(module, library, known)
+        found = {source: reached for source, (reached, _) in search(module, library, known, without).items()}
         if found == known[module.name] or all(inner.module != module.name for inner in module.instances):
             known[module.name] = found
             return found
         known[module.name] = found
 
 
-def once(
-    module: Module,
-    library: dict[str, Module],
-    known: dict[str, dict[str, dict[str, int]]],
-    without: str = "",
-) -> dict[str, dict[str, int]]:
-    """One round of `distances`: shortest ways through the module's own edges and its instances'.
-
-    `without` is a pattern of the module's own signals that no way may pass.
-    """
+def search(
+    module: Module, library: dict[str, Module], known: dict[str, Depths], without: dict[str, str]
+) -> dict[str, tuple[dict[str, int], dict[str, str]]]:
+    """Shortest ways through the module's own edges and its instances': depth by output, and what comes before what."""
+    barred = without.get(module.name, "")
     edges = {source: dict(reached) for source, reached in module.edges.items()}
     for instance in module.instances:
         if instance.module not in library:
             raise ValueError(f"{module.name} uses {instance.module}, which is not there")
-        inner = distances(library[instance.module], library, known)
+        inner = distances(library[instance.module], library, known, without)
         for port, reached in inner.items():
             for output, distance in reached.items():
                 for target in instance.ports.get(output, set()):
@@ -227,16 +245,26 @@ def once(
     found = {}
     for source in module.inputs:
         best = {source: 0}
+        before: dict[str, str] = {}
         queue = [(0, source)]
         while queue:
             distance, at = heapq.heappop(queue)
             if distance > best[at]:
                 continue
             for target, step in edges.get(at, {}).items():
-                if without and re.fullmatch(without, target):
+                if barred and re.fullmatch(barred, target):
                     continue
                 if distance + step < best.get(target, 1 << 30):
                     best[target] = distance + step
+                    before[target] = at
                     heapq.heappush(queue, (distance + step, target))
-        found[source] = {output: best[output] for output in module.outputs if output in best}
+        found[source] = ({output: best[output] for output in module.outputs if output in best}, before)
     return found
+
+
+def way(before: dict[str, str], end: str) -> list[str]:
+    """The signals of one shortest way, its beginning first."""
+    steps = [end]
+    while steps[-1] in before:
+        steps.append(before[steps[-1]])
+    return steps[::-1]

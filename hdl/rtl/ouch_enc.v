@@ -194,7 +194,8 @@ module ouch_enc #(
             o_quantity[15:0] <= quantity_low[look_slot];
             o_price <= {price_high[look_slot], price_low[look_slot]};
             {o_scaled, o_notional} <= products[look_slot];
-        end
+        end else if (!sealed[offer_slot])
+            o_sealed <= 1'b0; // a seal that is still on its way comes too late for it
     assign order_valid = o_sealed && o_whole && sealed[offer_slot];
     assign order_sell = o_sell;
     assign order_quantity = o_quantity;
@@ -305,7 +306,8 @@ module ouch_enc #(
         if (f_looks == 2'd0 && gate_busy) assume(idle && offer_valid && send_slot == offer_slot);
         if (f_looks == 2'd0) assume(send_slot == offer_slot);
         if (f_looks != 2'd0) assume(send_slot == $past(send_slot));
-        if (f_started && !$past(rst) && $past(offer_valid && !gate_busy)) assume(offer_valid && offer_slot == $past(offer_slot));
+        if (f_started && !$past(rst) && $past(offer_valid && gate_busy)) assume(!offer_valid || f_looks != 2'd1);
+        if (f_started && !$past(rst) && $past(offer_valid) && f_looks != 2'd1) assume(offer_valid && offer_slot == $past(offer_slot));
         if (f_started && offer_valid && !$past(offer_valid)) assume(offer_slot == $past(look_slot));
     end
 `endif
@@ -317,20 +319,27 @@ module ouch_enc #(
             f_beats <= 4'd0;
         else if (m_axis_tvalid && m_axis_tready)
             f_beats <= f_beats + 4'd1;
-    // One slot: sealed only with a length in range, and only when no word of it came later.
-    (* anyconst *) reg [SLOTS_LOG2-1:0] f_slot;
-    always @(posedge clk) if (f_started && !rst) begin
-        if (sealed[f_slot]) assert(length[f_slot] >= SHORTEST && length[f_slot] <= LONGEST);
-        if (p1_valid && p1_slot == f_slot) assert(!sealed[f_slot] && length[f_slot] >= SHORTEST && length[f_slot] <= LONGEST);
-        if (p2_valid && p2_slot == f_slot) assert(!sealed[f_slot] && length[f_slot] >= SHORTEST && length[f_slot] <= LONGEST);
-        if (p3_valid && p3_slot == f_slot) assert(!sealed[f_slot] && length[f_slot] >= SHORTEST && length[f_slot] <= LONGEST);
-        if (p4_valid && p4_slot == f_slot) assert(!sealed[f_slot] && length[f_slot] >= SHORTEST && length[f_slot] <= LONGEST);
-        // What the gate is shown is what is kept, as long as it looks.
-        if (offer_valid && offer_slot == f_slot && order_valid && !$past(rst)) begin
-            assert({o_whole, o_sell, o_quantity} == {head[f_slot], quantity_low[f_slot]});
-            assert(o_price == {price_high[f_slot], price_low[f_slot]});
-            assert({o_scaled, o_notional} == products[f_slot]);
+    // A slot is sealed only with a length in range, and only when no word of it came later.
+    generate
+        for (s = 0; s < SLOTS; s = s + 1) begin : f_slots
+            wire in_work;
+            wire in_range;
+            assign in_work = (p1_valid && p1_slot == s) || (p2_valid && p2_slot == s) || (p3_valid && p3_slot == s) || (p4_valid && p4_slot == s);
+            assign in_range = length[s] >= SHORTEST && length[s] <= LONGEST;
+            always @(posedge clk) if (f_started && !rst) begin
+                if (sealed[s]) assert(in_range && !in_work);
+                if (in_work) assert(in_range);
+                // What the gate is shown is what is kept, as long as it looks.
+                if (offer_valid && offer_slot == s && order_valid && !$past(rst)) begin
+                    assert({o_whole, o_sell, o_quantity} == {head[s], quantity_low[s]});
+                    assert(o_price == {price_high[s], price_low[s]});
+                    assert({o_scaled, o_notional} == products[s]);
+                end
+            end
         end
+    endgenerate
+    always @(posedge clk) if (f_started && !rst) begin
+        if (f_looks == 2'd2 && s_sealed) assert(s_last >= 3'd6 && s_keep != 8'h00);
         if (sending) begin
             assert(m_axis_tvalid);
             assert(beat != 3'd0 && beat <= s_last && s_last >= 3'd6 && s_keep != 8'h00);

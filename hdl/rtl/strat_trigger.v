@@ -190,16 +190,16 @@ module strat_trigger #(
             wire              mine;
             wire              arm;
             wire              disarm;
-            wire [31:0]       best;
-            wire              reaches;
+            wire              bid_reaches;
+            wire              ask_reaches;
             assign mine = c_slot == s;
             assign waits = is_armed && !m_mask[s];
             assign arm = c_arm && mine && !is_armed && !is_busy;
             assign disarm = c_disarm && mine;
-            assign best = on_ask ? ev_ask : ev_bid;
-            assign reaches = {1'b0, best} >= threshold;
+            assign bid_reaches = {1'b0, ev_bid} >= threshold;
+            assign ask_reaches = {1'b0, ev_ask} >= threshold;
             assign met[s] = waits && !late && !disarm && counts && ev_symidx == symidx && (on_ask ? ask_some : bid_some)
-                && reaches == above;
+                && (on_ask ? ask_reaches : bid_reaches) == above;
             assign runs_out[s] = waits && late;
             assign armed[s] = waits;
             assign fired[s] = is_fired || m_mask[s];
