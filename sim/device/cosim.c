@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINES_A = 1, LINES_B = 2, LINES_BOTH = 3, FLUSH_CYCLES = 256, SHORTEST = 12, LONGEST = 63 };
+enum { LINES_A = 1, LINES_B = 2, LINES_BOTH = 3, FLUSH_CYCLES = 256, SHORTEST = 12, LONGEST = FP_MOLD_MAX_PACKET - FP_MOLD_HEADER_LEN - 2, NEARLY_FULL = 126 };
 static const uint32_t GROUP[2] = {0xE9360C01, 0xE9360C02}; /* 233.54.12.1, .2 */
 static const uint16_t PORT[2] = {26400, 26401};
 static const char SESSION[10] = "COSIM00001";
@@ -160,7 +160,7 @@ static void count_uniform(const uint8_t *packet, size_t length, uint64_t cycles)
     for (; fp_mold_next(packet, length, &at, &message) > 0; messages++)
         if (*message != type)
             return;
-    if (length + 2 * LONGEST > FP_MOLD_MAX_PACKET) {
+    if (length + NEARLY_FULL > FP_MOLD_MAX_PACKET) {
         uniform[type].messages += messages;
         uniform[type].cycles += cycles;
     }

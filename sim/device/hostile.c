@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 enum {
-    GAP_WAIT = 600, FLUSH = 48, LONG_IDLE = 1000, SHORTEST = 12, LONGEST = 63, COLLECT = 16384, HELD = 512, ROOM = FP_CARD_MAX_FRAME, FAR = 1 << 20,
+    GAP_WAIT = 600, FLUSH = 48, LONG_IDLE = 1000, SHORTEST = 12, LONGEST = FP_MOLD_MAX_PACKET, COLLECT = 16384, HELD = 512, ROOM = FP_CARD_MAX_FRAME, FAR = 1 << 20,
     RENEW = 2000 /* steps after which both books begin again */
 };
 static const uint32_t GROUP[2] = {0xE9360C01, 0xE9360C02};
@@ -44,7 +44,7 @@ static int collected_count;
 static struct {
     uint64_t sequence;
     int length;
-    uint8_t bytes[LONGEST + 1];
+    uint8_t bytes[LONGEST];
 } held[HELD];
 static int held_count;
 static uint64_t expected = 1, step_number, number;
@@ -97,7 +97,7 @@ static int judge_packet(const uint8_t *packet, size_t length, struct fp_mold_hea
     size_t at = FP_MOLD_HEADER_LEN;
     const uint8_t *message;
     for (int size; !quiet && (size = fp_mold_next(packet, length, &at, &message)) > 0;)
-        if (size < SHORTEST || size > LONGEST)
+        if (size < SHORTEST) /* the card's one rule beyond the software's: two of them could end in one beat */
             return FP_E_BAD_LENGTH;
     if (memcmp(header->session, SESSION, sizeof header->session))
         return FP_E_WRONG_SESSION;
@@ -184,24 +184,26 @@ static int cut_short(const struct verdict *verdict) {
     return 0;
 }
 
-/* The first `most` new messages of a packet. */
+/* The first `most` new messages of a packet; of a bad one only what is next, the rest of it is forgotten. */
 static uint64_t accept(const struct verdict *verdict, uint64_t most) {
     uint64_t taken = 0, sequence = verdict->header.sequence;
     if (verdict->header.count == FP_MOLD_END_OF_SESSION)
         return 0;
-    if (!verdict->header.count && sequence > expected)
+    if (!verdict->header.count && sequence > expected && !verdict->error)
         hold(sequence, NULL, 0);
     size_t at = 0;
     for (uint32_t i = 0; i < verdict->header.count && taken < most; i++, sequence++) {
         if (at + 2 > verdict->length)
             break;
         size_t length = fp_load_be16(verdict->blocks + at);
-        if (length < SHORTEST || length > LONGEST || at + 2 + length > verdict->length)
+        if (length < SHORTEST || at + 2 + length > verdict->length)
             break;
         const uint8_t *message = verdict->blocks + at + 2;
         at += 2 + length;
         if (sequence < expected)
             continue;
+        if (sequence > expected && verdict->error)
+            break;
         taken++;
         if (sequence == expected)
             give(message, (int)length, expected++);
