@@ -1,8 +1,8 @@
 """Plants small errors in the RTL, one at a time, and runs the benches until one fails: `run.py [FILE.v ...]`.
 
 Which errors: mutants.py, from the seed, spread over the modules by their size. Each is built and run against the
-benches whose design contains the module, the smallest design first; the first failure ends it (killed). One that no
-bench tells from the original is a survivor, and must be explained in explained.json (by its key). A result stands in
+module's own benches, or those of the smallest design around it; the first failure ends it (killed). One that no bench
+tells from the original is a survivor, and must be explained in explained.json (by its key). A result stands in
 results.json until the module or its first bench changes, so a run goes on where the last one ended. Prints a line for
 each; exit code 0 when at least SCORE percent are killed and every survivor is explained. It writes results.json,
 docs/reference/hdl-mutation.md and build/mutation only; the RTL itself is never touched.
@@ -37,7 +37,6 @@ PAGE = ROOT / "docs" / "reference" / "hdl-mutation.md"
 SEED = 20260101
 PER_MUTANT = 80  # sites of a module for each of its mutants that is judged
 SCORE = 90.0
-JUDGES = 3  # benches at most for one mutant
 _INSTANCE = re.compile(r"^\s*(\w+)\s*(?:#\s*\(|\s\w+\s*\()", re.M)
 
 
@@ -79,8 +78,8 @@ def hierarchy() -> dict[str, set[str]]:
     return closed
 
 
-def judges(module: str, benches: list[Bench], below: dict[str, set[str]]) -> list[Bench]:
-    """The benches whose design contains the module, smallest design first."""
+def judges(module: str, benches: list[Bench], below: dict[str, set[str]], deep: bool) -> list[Bench]:
+    """The module's own benches; where it has none, or when `deep`, the smallest design around it as well."""
 
     def contents(bench: Bench) -> set[str]:
         if bench.top in below:
@@ -90,7 +89,9 @@ def judges(module: str, benches: list[Bench], below: dict[str, set[str]]) -> lis
         return set().union(*inside)
 
     fitting = [bench for bench in benches if module in contents(bench)]
-    return sorted(fitting, key=lambda bench: (bench.module != module, len(contents(bench)), bench.name))[:JUDGES]
+    ordered = sorted(fitting, key=lambda bench: (bench.module != module, len(contents(bench)), bench.name))
+    own = [bench for bench in ordered if bench.module == module]
+    return ordered[: len(own) + deep] if own else ordered[:2]
 
 
 def stamp(module: str, chosen: list[Bench]) -> str:
@@ -192,7 +193,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Mutation score of the RTL benches.")
     parser.add_argument("files", nargs="*", metavar="FILE", help="of hdl/rtl; default: all")
     parser.add_argument("--list", action="store_true", help="show the mutants only")
-    parser.add_argument("--again", action="store_true", help="judge survivors again")
+    parser.add_argument("--deep", action="store_true", help="survivors meet the next larger design as well")
     parser.add_argument("--page", action="store_true", help="write the page from what is known, run nothing")
     parser.add_argument("--minutes", type=float, default=1e9, help="begin no mutant after this")
     arguments = parser.parse_args()
@@ -218,7 +219,7 @@ def main() -> int:
     missing = 0
     for name in names:
         order = shuffled(sites((RTL / name).read_text(encoding="utf-8"), name), SEED)
-        chosen = judges(Path(name).stem, benches, below)
+        chosen = judges(Path(name).stem, benches, below, arguments.deep)
         wanted = quota(len(order), PER_MUTANT)
         if arguments.list:
             print(f"{name}: {len(order)} sites, {wanted} mutants, benches {', '.join(b.name for b in chosen)}")
@@ -229,7 +230,7 @@ def main() -> int:
             if judged == wanted:
                 break
             old = results.get(mutant.key)
-            if old is not None and old.stamp == mark and not (arguments.again and old.fate == "survived"):
+            if old is not None and old.stamp == mark and not (arguments.deep and old.fate == "survived"):
                 current[mutant.key] = replace(old, line=mutant.line)
                 judged += old.fate != "not built"
                 continue
