@@ -401,6 +401,8 @@ module bbo_unit #(
                 f_unknown[f_side] <= f_empties;
             end
         end
+        if (!rst && f_was_row && v_verdict == `BV_WRONG && v_owner[SYM_LOG2-1:0] == f_sym)
+            f_stale <= 1'b1;
     end
 `ifdef YOSYS
     always @(posedge clk) begin
@@ -409,6 +411,7 @@ module bbo_unit #(
         assume(v_verdict <= `BV_WRONG);
         if (v_verdict == `BV_FULL) assume(f_adds);
         if (f_op == `BOP_MARK) assume(v_verdict == `BV_OK);
+        if (v_verdict == `BV_WRONG) assume(v_owner != {{(10-SYM_LOG2){1'b0}}, v_symidx});
         if (c_valid) begin
             assume(ready && op <= `BOP_MARK);
             assume(f_next == c_msg[`BM_SYM]);

@@ -66,11 +66,11 @@ module ev_pack #(
     output wire [511:0]     m_axis_tdata,
     output wire             m_axis_tvalid,
     input  wire             m_axis_tready,
-    output reg              ev_valid,     // a record left the book, whether the host takes it or not
+    output wire             ev_valid,     // a record left the book, whether the host takes it or not
     output reg              ev_row,       // of a tracked symbol
-    output reg              ev_changed,   // best bid or ask differs from the symbol's record before
-    output reg              ev_stale,
-    output reg              ev_halted,
+    output wire             ev_changed,   // best bid or ask differs from the symbol's record before
+    output wire             ev_stale,
+    output wire             ev_halted,
     output reg  [9:0]       ev_symidx,
     output reg  [31:0]      ev_bid,
     output reg  [31:0]      ev_ask,
@@ -215,23 +215,24 @@ module ev_pack #(
     wire [RW-1:0] last_record;
     wire [RW-1:0] first_record;
     wire [RW-1:0] owner_record; // the ladder tells its BBO
-    wire          record_valid;
-    wire [RW-1:0] record;
+    wire [RW-1:0] now_record;    // of the message in stage v
+    wire          now_valid;
     reg           second_valid;
-    reg  [RW-1:0] second;
+    reg  [RW-1:0] second;        // its other record, one cycle later
     assign last_record = {slow, 1'b1, 1'b0, v_msg[`BM_ROW], v_msg[`BM_SYM], v_msg[`BM_RX], v_time, order_ref, price, shares,
                           v_locate, kind, flags, bbo};
     assign first_record = {v_slow_not, 1'b0, 1'b1, v_msg[`BM_ROW], v_msg[`BM_SYM], v_msg[`BM_RX], v_time, v_msg[`BM_REF], v_price,
                            op == `BOP_REPLACE ? v_shares : v_msg[`BM_SHARES],
                            v_locate, op == `BOP_REPLACE ? `FP_EV_DELETE : letter, state_flags | side_flag | done_flag | `FP_EF_MORE, bbo_before};
-    assign record_valid = second_valid || (v_valid && !quiet);
     assign owner_record = {3'b111, 1'b1, v_owner, v_msg[`BM_RX], v_time, v_msg[`BM_REF], {24'd0, v_code}, 32'd0,
                            v_owner_locate, `FP_EV_STALE,
                            `FP_EF_STALE | `FP_EF_MORE | (v_owner_halted ? `FP_EF_HALTED : 16'd0) | (v_msg[`BM_LINE_B] ? `FP_EF_LINE_B : 16'd0), bbo_before};
-    assign record = second_valid ? second : wrong ? owner_record : two ? first_record : last_record;
+    assign now_record = wrong ? owner_record : two ? first_record : last_record;
+    assign now_valid = v_valid && !quiet;
     always @(posedge clk) begin
         second_valid <= v_valid && two && !rst;
-        second <= last_record;
+        if (v_valid)
+            second <= last_record;
         if (rst)
             all_stale <= 1'b0;
         else if (set_stale || stat_drop || (v_valid && makes_all_stale))
@@ -243,57 +244,108 @@ module ev_pack #(
         stat_table_full <= v_valid && v_verdict == `BV_FULL && !rst;
     end
 
-    // Those that wait for the ladder, and all behind them; the ladder's answers.
+    // Those that wait for the ladder, and all behind them: the first in a register. The ladder's answers that came early.
     reg  [RW-1:0]      waits [0:(1<<WAIT_LOG2)-1];
     reg  [WAIT_LOG2:0] wait_put;
     reg  [WAIT_LOG2:0] wait_get;
+    reg                some_wait;
+    reg  [RW-1:0]      front;
     reg  [LATE_W-1:0]  answers [0:7];
     reg  [3:0]         answer_put;
     reg  [3:0]         answer_get;
-    wire               some_wait;
-    wire               some_answer;
-    wire [RW-1:0]      chosen;
-    wire               chosen_valid;
-    wire               chosen_slow;
-    wire               chosen_last;
-    wire               chosen_before;
-    wire [LATE_W-1:0]  live;
+    reg                some_answer;
+    wire               more_wait;
+    wire               next_slow;    // of what would be pushed
+    wire               record_valid;
+    wire [RW-1:0]      record;
+    wire               wait_push;
+    wire               wait_pop;
+    wire               front_slow;
+    wire               front_last;
+    wire               front_before;
     wire [LATE_W-1:0]  answer;
     wire               answer_taken;
-    wire               wait_push;
-    assign some_wait = wait_put != wait_get;
-    assign some_answer = answer_put != answer_get;
-    assign live = {late_changed, late_stale_before, late_stale, before_bid, before_bid_shares, before_ask, before_ask_shares,
-                   after_bid, after_bid_shares, after_ask, after_ask_shares};
-    assign answer = some_answer ? answers[answer_get[2:0]] : live;
-    assign chosen = some_wait ? waits[wait_get[WAIT_LOG2-1:0]] : record;
-    assign {chosen_slow, chosen_last, chosen_before} = chosen[RW-1 -: 3];
-    assign chosen_valid = (some_wait || record_valid) && (!chosen_slow || (some_wait && (some_answer || late_valid)));
-    assign answer_taken = chosen_valid && chosen_slow && chosen_last;
-    assign wait_push = record_valid && (some_wait || chosen_slow);
+    wire               answer_kept;
+    assign more_wait = wait_put != wait_get;
+    assign record_valid = second_valid || now_valid;
+    assign record = second_valid ? second : now_record;
+    assign next_slow = record[RW-1];
+    assign {front_slow, front_last, front_before} = front[RW-1 -: 3];
+    assign wait_pop = some_wait && (!front_slow || some_answer || late_valid);
+    assign wait_push = record_valid && (some_wait || next_slow);
+    assign answer = answers[answer_get[2:0]];
+    assign answer_taken = wait_pop && front_slow && front_last;
+    assign answer_kept = late_valid && (some_answer || !answer_taken);
     always @(posedge clk) begin
         if (rst) begin
             wait_put <= {(WAIT_LOG2+1){1'b0}};
             wait_get <= {(WAIT_LOG2+1){1'b0}};
+            some_wait <= 1'b0;
             answer_put <= 4'd0;
             answer_get <= 4'd0;
+            some_answer <= 1'b0;
         end else begin
-            if (wait_push)
+            if (wait_push && some_wait && (!wait_pop || more_wait))
                 wait_put <= wait_put + 1'b1;
-            if (some_wait && chosen_valid)
+            if (wait_pop && more_wait)
                 wait_get <= wait_get + 1'b1;
-            if (late_valid && (some_answer || !answer_taken))
+            some_wait <= wait_push || (some_wait && (!wait_pop || more_wait));
+            if (answer_kept)
                 answer_put <= answer_put + 4'd1;
             if (answer_taken && some_answer)
                 answer_get <= answer_get + 4'd1;
+            some_answer <= answer_kept || (some_answer && !(answer_taken && answer_put == answer_get + 4'd1));
         end
         if (wait_push)
             waits[wait_put[WAIT_LOG2-1:0]] <= record;
+        if (wait_pop || (wait_push && !some_wait))
+            front <= some_wait && more_wait ? waits[wait_get[WAIT_LOG2-1:0]] : record;
         if (late_valid)
-            answers[answer_put[2:0]] <= live;
+            answers[answer_put[2:0]] <= {late_changed, late_stale_before, late_stale,
+                before_bid, before_bid_shares, before_ask, before_ask_shares, after_bid, after_bid_shares, after_ask, after_ask_shares};
     end
 
-    // The record that leaves now.
+    // The record that leaves: of this message, or one that was here before it (early). What is late, the ladder's answer and the
+    // sum in stage v, meets one multiplexer; how the best prices lie to each other is looked at in the next cycle.
+    wire             use_early;
+    wire             take_live;
+    wire             chosen_valid;
+    wire             chosen_slow;
+    wire             chosen_before;
+    wire [RW-1:0]    early;
+    wire [RW-1:0]    chosen;
+    wire [BBO_W-1:0] early_bbo;
+    wire [BBO_W-1:0] live_bbo;
+    wire             early_changed;
+    wire             early_stale;
+    wire             answer_changed;
+    wire             answer_stale;
+    assign use_early = some_wait || second_valid;
+    assign take_live = some_wait && front_slow && !some_answer;
+    assign early = some_wait ? front : second;
+    assign chosen = use_early ? early : now_record;
+    assign chosen_slow = some_wait && front_slow;
+    assign chosen_before = chosen[RW-3];
+    assign chosen_valid = some_wait ? wait_pop : second_valid ? !second[RW-1] : now_valid && !now_record[RW-1];
+    assign early_bbo = !chosen_slow ? early[BBO_W-1:0] : front_before ? answer[2*BBO_W-1 -: BBO_W] : answer[BBO_W-1:0];
+    assign live_bbo = front_before ? {before_bid, before_bid_shares, before_ask, before_ask_shares}
+        : {after_bid, after_bid_shares, after_ask, after_ask_shares};
+    assign early_changed = answer[LATE_W-1];
+    assign early_stale = front_before ? answer[LATE_W-2] : answer[LATE_W-3];
+    assign answer_changed = chosen_slow && !front_before && (some_answer ? early_changed : late_changed);
+    assign answer_stale = chosen_slow && (some_answer ? early_stale : front_before ? late_stale_before : late_stale);
+
+    reg              f_valid;
+    reg  [63:0]      f_time;
+    reg  [63:0]      f_ref;
+    reg  [31:0]      f_price;
+    reg  [31:0]      f_shares;
+    reg  [15:0]      f_locate;
+    reg  [7:0]       f_kind;
+    reg  [15:0]      f_flags;
+    reg              f_before;
+    reg  [QTY_W-1:0] f_bid_shares;
+    reg  [QTY_W-1:0] f_ask_shares;
     wire             out_row;
     wire [9:0]       out_sym;
     wire [31:0]      out_rx;
@@ -304,118 +356,121 @@ module ev_pack #(
     wire [15:0]      out_locate;
     wire [7:0]       out_kind;
     wire [15:0]      out_static;
-    wire [BBO_W-1:0] out_quick;
-    wire             answer_changed;
-    wire             answer_stale_before;
-    wire             answer_stale;
-    wire [BBO_W-1:0] answer_before;
-    wire [BBO_W-1:0] answer_after;
-    wire [31:0]      bid;
-    wire [QTY_W-1:0] bid_shares;
-    wire [31:0]      ask;
-    wire [QTY_W-1:0] ask_shares;
-    assign {out_row, out_sym, out_rx, out_time, out_ref, out_price, out_shares, out_locate, out_kind, out_static, out_quick} = chosen[RW-4:0];
-    assign {answer_changed, answer_stale_before, answer_stale, answer_before, answer_after} = answer;
-    assign {bid, bid_shares, ask, ask_shares} = !chosen_slow ? out_quick : chosen_before ? answer_before : answer_after;
-    wire bid_wide;
-    wire ask_wide;
-    wire crossed;
-    assign bid_wide = |bid_shares[QTY_W-1:32];
-    assign ask_wide = |ask_shares[QTY_W-1:32];
-    assign crossed = bid != 32'd0 && ask != 32'd0 && bid >= ask;
-    wire [15:0] slow_mask; // what the ladder's answer decides
-    wire [15:0] out_flags;
-    assign slow_mask = chosen_slow && (out_kind != `FP_EV_STALE) ? `FP_EF_BBO_CHANGED : 16'd0;
-    assign out_flags = (out_static & ~slow_mask) | (bid_wide || ask_wide ? `FP_EF_OVERFLOW : 16'd0) | (crossed ? `FP_EF_CROSSED : 16'd0)
-        | (chosen_slow && !chosen_before && answer_changed ? `FP_EF_BBO_CHANGED : 16'd0)
-        | (chosen_slow && (chosen_before ? answer_stale_before : answer_stale) ? `FP_EF_STALE : 16'd0);
-    reg  [63:0]  seq;
-    wire [31:0]  age;
-    wire [15:0]  latency;
-    wire [511:0] out;
+    wire [15:0]      slow_mask; // what the ladder's answer decides
+    wire [31:0]      age;
+    assign {out_row, out_sym, out_rx, out_time, out_ref, out_price, out_shares, out_locate, out_kind, out_static} = chosen[RW-4:BBO_W];
+    assign slow_mask = chosen_slow && out_kind != `FP_EV_STALE ? `FP_EF_BBO_CHANGED : 16'd0;
     assign age = cycle + 32'd1 - out_rx;
-    assign latency = |age[31:16] ? 16'hffff : age[15:0];
-    assign out[`FP_EVENT_SEQ_LSB +: `FP_EVENT_SEQ_WIDTH] = seq;
-    assign out[`FP_EVENT_VENUE_NS_LSB +: `FP_EVENT_VENUE_NS_WIDTH] = out_time;
-    assign out[`FP_EVENT_RX_NS_LSB +: `FP_EVENT_RX_NS_WIDTH] = {32'd0, out_rx};
-    assign out[`FP_EVENT_REF_LSB +: `FP_EVENT_REF_WIDTH] = out_ref;
-    assign out[`FP_EVENT_PRICE_E4_LSB +: `FP_EVENT_PRICE_E4_WIDTH] = out_price;
-    assign out[`FP_EVENT_SHARES_LSB +: `FP_EVENT_SHARES_WIDTH] = out_shares;
-    assign out[`FP_EVENT_BID_E4_LSB +: `FP_EVENT_BID_E4_WIDTH] = bid;
-    assign out[`FP_EVENT_BID_SHARES_LSB +: `FP_EVENT_BID_SHARES_WIDTH] = bid_wide ? 32'hffffffff : bid_shares[31:0];
-    assign out[`FP_EVENT_ASK_E4_LSB +: `FP_EVENT_ASK_E4_WIDTH] = ask;
-    assign out[`FP_EVENT_ASK_SHARES_LSB +: `FP_EVENT_ASK_SHARES_WIDTH] = ask_wide ? 32'hffffffff : ask_shares[31:0];
-    assign out[`FP_EVENT_LOCATE_LSB +: `FP_EVENT_LOCATE_WIDTH] = out_locate;
-    assign out[`FP_EVENT_VENUE_LSB +: `FP_EVENT_VENUE_WIDTH] = cfg_venue;
-    assign out[`FP_EVENT_KIND_LSB +: `FP_EVENT_KIND_WIDTH] = out_kind;
-    assign out[`FP_EVENT_FLAGS_LSB +: `FP_EVENT_FLAGS_WIDTH] = out_flags;
-    assign out[`FP_EVENT_AUX_LSB +: `FP_EVENT_AUX_WIDTH] = latency;
-
     always @(posedge clk) begin
-        if (rst)
-            seq <= 64'd1;
-        else if (chosen_valid)
-            seq <= seq + 64'd1;
-        ev_valid <= chosen_valid && !rst;
-        ev_row <= out_row;
-        ev_changed <= |(out_flags & `FP_EF_BBO_CHANGED);
-        ev_stale <= |(out_flags & `FP_EF_STALE);
-        ev_halted <= |(out_flags & `FP_EF_HALTED);
-        ev_symidx <= out_sym;
-        ev_bid <= bid;
-        ev_ask <= ask;
-        ev_rx_cycle <= out_rx;
-        ev_latency <= latency;
-        stat_crossed <= chosen_valid && crossed && !chosen_before && !rst;
+        f_valid <= chosen_valid && !rst;
+        if (use_early || v_valid) begin
+            ev_row <= out_row;
+            ev_symidx <= out_sym;
+            ev_rx_cycle <= out_rx;
+            ev_latency <= |age[31:16] ? 16'hffff : age[15:0];
+            f_time <= out_time;
+            f_ref <= out_ref;
+            f_price <= out_price;
+            f_shares <= out_shares;
+            f_locate <= out_locate;
+            f_kind <= out_kind;
+            f_flags <= (out_static & ~slow_mask) | (answer_changed ? `FP_EF_BBO_CHANGED : 16'd0) | (answer_stale ? `FP_EF_STALE : 16'd0);
+            f_before <= chosen_before;
+            {ev_bid, f_bid_shares, ev_ask, f_ask_shares} <= take_live ? live_bbo : use_early ? early_bbo : now_record[BBO_W-1:0];
+        end
         stat_slow <= chosen_valid && chosen_slow && !rst;
     end
 
-    // To the host: straight into the output register, or through the FIFO when it does not take them.
-    reg               out_valid;
-    reg  [511:0]      out_data;
+    // The record on its way: what the prices say by themselves is added.
+    reg          lossy;  // one was dropped: those that waited since before that are stale too
+    wire         drop;
+    wire         bid_wide;
+    wire         ask_wide;
+    wire         crossed;
+    wire [15:0]  out_flags;
+    reg  [63:0]  seq;
+    wire [511:0] out;
+    assign bid_wide = |f_bid_shares[QTY_W-1:32];
+    assign ask_wide = |f_ask_shares[QTY_W-1:32];
+    assign crossed = ev_bid != 32'd0 && ev_ask != 32'd0 && ev_bid >= ev_ask;
+    assign out_flags = f_flags | (bid_wide || ask_wide ? `FP_EF_OVERFLOW : 16'd0) | (crossed ? `FP_EF_CROSSED : 16'd0)
+        | (lossy ? `FP_EF_STALE : 16'd0);
+    assign ev_valid = f_valid;
+    assign ev_changed = |(f_flags & `FP_EF_BBO_CHANGED);
+    assign ev_stale = |(f_flags & `FP_EF_STALE) || lossy;
+    assign ev_halted = |(f_flags & `FP_EF_HALTED);
+    assign out[`FP_EVENT_SEQ_LSB +: `FP_EVENT_SEQ_WIDTH] = seq;
+    assign out[`FP_EVENT_VENUE_NS_LSB +: `FP_EVENT_VENUE_NS_WIDTH] = f_time;
+    assign out[`FP_EVENT_RX_NS_LSB +: `FP_EVENT_RX_NS_WIDTH] = {32'd0, ev_rx_cycle};
+    assign out[`FP_EVENT_REF_LSB +: `FP_EVENT_REF_WIDTH] = f_ref;
+    assign out[`FP_EVENT_PRICE_E4_LSB +: `FP_EVENT_PRICE_E4_WIDTH] = f_price;
+    assign out[`FP_EVENT_SHARES_LSB +: `FP_EVENT_SHARES_WIDTH] = f_shares;
+    assign out[`FP_EVENT_BID_E4_LSB +: `FP_EVENT_BID_E4_WIDTH] = ev_bid;
+    assign out[`FP_EVENT_BID_SHARES_LSB +: `FP_EVENT_BID_SHARES_WIDTH] = f_bid_shares[31:0] | {32{bid_wide}};
+    assign out[`FP_EVENT_ASK_E4_LSB +: `FP_EVENT_ASK_E4_WIDTH] = ev_ask;
+    assign out[`FP_EVENT_ASK_SHARES_LSB +: `FP_EVENT_ASK_SHARES_WIDTH] = f_ask_shares[31:0] | {32{ask_wide}};
+    assign out[`FP_EVENT_LOCATE_LSB +: `FP_EVENT_LOCATE_WIDTH] = f_locate;
+    assign out[`FP_EVENT_VENUE_LSB +: `FP_EVENT_VENUE_WIDTH] = cfg_venue;
+    assign out[`FP_EVENT_KIND_LSB +: `FP_EVENT_KIND_WIDTH] = f_kind;
+    assign out[`FP_EVENT_FLAGS_LSB +: `FP_EVENT_FLAGS_WIDTH] = out_flags;
+    assign out[`FP_EVENT_AUX_LSB +: `FP_EVENT_AUX_WIDTH] = ev_latency;
+
+    // To the host: at once; a record that the host does not take goes into the held register, those behind it into the FIFO.
+    reg               held_valid;
+    reg  [511:0]      held;
     reg  [FIFO_LOG2:0] fifo_put;
     reg  [FIFO_LOG2:0] fifo_get;
+    reg               fifo_used;
     reg               head_valid;
     wire [FIFO_LOG2:0] fifo_next;
     wire [FIFO_LOG2:0] fifo_level;
     wire [511:0]      head;
-    wire              fifo_used;
     wire              fifo_full;
-    wire              load;
+    wire              load;    // the held register takes something
     wire              pop;
-    wire              pass;
+    wire              direct;  // this record goes past the FIFO
     wire              push;
     assign fifo_level = fifo_put - fifo_get;
-    assign fifo_used = fifo_level != {(FIFO_LOG2+1){1'b0}};
     assign fifo_full = fifo_level[FIFO_LOG2];
-    assign load = !out_valid || m_axis_tready;
+    assign load = held_valid ? m_axis_tready : fifo_used || !m_axis_tready;
     assign pop = load && head_valid;
-    assign pass = load && chosen_valid && !fifo_used;
-    assign push = chosen_valid && !pass && !fifo_full;
+    assign direct = !fifo_used && (!held_valid || m_axis_tready);
+    assign push = f_valid && !direct && !fifo_full;
+    assign drop = f_valid && !direct && fifo_full;
     assign fifo_next = fifo_get + {{FIFO_LOG2{1'b0}}, pop};
-    assign m_axis_tvalid = out_valid;
-    assign m_axis_tdata = out_data;
+    assign m_axis_tvalid = held_valid || (f_valid && !fifo_used);
+    assign m_axis_tdata = held_valid ? held : out;
     ram_sdp #(.WIDTH(512), .DEPTH_LOG2(FIFO_LOG2)) fifo (
         .clk(clk), .we(push), .waddr(fifo_put[FIFO_LOG2-1:0]), .wdata(out),
-        .re(1'b1), .raddr(fifo_next[FIFO_LOG2-1:0]), .rdata(head)
+        .re(fifo_used), .raddr(fifo_next[FIFO_LOG2-1:0]), .rdata(head)
     );
     always @(posedge clk) begin
         if (rst) begin
-            out_valid <= 1'b0;
+            held_valid <= 1'b0;
             fifo_put <= {(FIFO_LOG2+1){1'b0}};
             fifo_get <= {(FIFO_LOG2+1){1'b0}};
+            fifo_used <= 1'b0;
             head_valid <= 1'b0;
             stat_drop <= 1'b0;
+            lossy <= 1'b0;
+            seq <= 64'd1;
+            stat_crossed <= 1'b0;
         end else begin
             if (load)
-                out_valid <= head_valid || pass;
-            fifo_put <= fifo_put + {{FIFO_LOG2{1'b0}}, push};
+                held_valid <= head_valid || (f_valid && !fifo_used);
+            if (push)
+                fifo_put <= fifo_put + 1'b1;
             fifo_get <= fifo_next;
+            fifo_used <= push || fifo_next != fifo_put;
             head_valid <= fifo_next != fifo_put;
-            stat_drop <= chosen_valid && !pass && fifo_full;
+            stat_drop <= drop;
+            lossy <= drop || (lossy && !clear_stale);
+            if (f_valid)
+                seq <= seq + 64'd1;
+            stat_crossed <= f_valid && crossed && !f_before;
         end
-        if (load)
-            out_data <= head_valid ? head : out;
+        if (load && (head_valid || f_valid))
+            held <= head_valid ? head : out;
     end
 endmodule
 `default_nettype wire

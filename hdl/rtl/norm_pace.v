@@ -335,6 +335,47 @@ module norm_pace #(
         cover(c_valid && c_msg[`BM_OP] == `BOP_REPLACE);
         cover(pop && head[`BM_OP] == `BOP_REPLACE);
     end
+`ifdef FORMAL_ORDER
+    // Nothing overtakes, nothing is lost but what stat_lost says, and the table was told to look in time. For the bounded check:
+    // the messages that are taken carry their number where the receive cycle is.
+    reg  [31:0] f_in;
+    reg  [31:0] f_out;
+    reg         f_valid1;
+    reg         f_valid2;
+    reg         f_valid3;
+    reg  [63:0] f_look1;
+    reg  [63:0] f_look2;
+    reg  [63:0] f_look3;
+    wire [3:0]  f_op;
+    wire        f_finds;
+    assign f_op = c_msg[`BM_OP];
+    assign f_finds = f_op == `BOP_EXEC || f_op == `BOP_CANCEL || f_op == `BOP_DELETE || f_op == `BOP_REPLACE;
+    always @(posedge clk) begin
+        f_valid1 <= look_valid && !rst;
+        f_valid2 <= f_valid1 && !rst;
+        f_valid3 <= f_valid2 && !rst;
+        f_look1 <= look_ref;
+        f_look2 <= f_look1;
+        f_look3 <= f_look2;
+        if (rst) begin
+            f_in <= 32'd0;
+            f_out <= 32'd0;
+        end else begin
+            f_in <= f_in + {31'd0, wanted && !stat_lost};
+            f_out <= f_out + {31'd0, c_valid && f_op != `BOP_MARK};
+        end
+    end
+`ifdef YOSYS
+    always @(posedge clk) assume(norm_rx_cycle == f_in);
+`endif
+    always @(posedge clk) if (f_started && !rst && c_valid) begin
+        if (f_op != `BOP_MARK) assert(c_msg[`BM_RX] == f_out);
+        if (f_finds) assert(f_valid3 && f_look3 == c_msg[`BM_REF]);
+        if (f_op == `BOP_ADD) assert(f_valid2 && f_look2 == c_msg[`BM_REF]);
+        if (f_op == `BOP_REPLACE) assert(f_valid2 && f_look2 == c_msg[`BM_REF2]);
+        cover(f_op == `BOP_REPLACE && f_out == 32'd2);
+    end
+`endif
 `endif
 endmodule
 `default_nettype wire

@@ -13,6 +13,7 @@ module ram_async #(
     input  wire [DEPTH_LOG2-1:0] raddr,
     output wire [WIDTH-1:0]      rdata
 );
+    (* ram_style = "distributed" *) // also when a register stands right behind it
     reg [WIDTH-1:0] ram [0:(1<<DEPTH_LOG2)-1];
 
     assign rdata = ram[raddr];

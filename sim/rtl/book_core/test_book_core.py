@@ -1,6 +1,7 @@
 # ruff: noqa: S311 - reproducible test data, not cryptography
 """The book half against the reference book: every record's bytes, its order and its cycle."""
 
+import itertools
 import random
 from collections.abc import Iterable
 from dataclasses import replace
@@ -325,6 +326,52 @@ async def same_reference(dut: Any) -> None:
             for held in list(other.live):
                 other.live.pop(held)
             await bench.clean()
+
+
+def pair(first: str, second: str, side: int, symidx: int, ref: int) -> tuple[list[Norm], Norm, Norm]:
+    """Orders to begin with, and two operations of one symbol: the second on the order that the first touched or made."""
+    common = {"symidx": symidx, "locate": symidx + 100}
+    step = 100 if side else -100
+
+    def make(kind: str, old: int, new: int) -> Norm:
+        m = Norm(ord(kind), ref=old, **common)
+        if kind in "AF":
+            m.ref, m.side, m.shares, m.price = new, side, 40, 100_000 - step
+        elif kind == "U":
+            m.ref2, m.shares, m.price = new, 70, 100_000 + step * (new % 3 - 1)
+        elif kind in "ECX":
+            m.shares, m.ref2, m.price, m.printable = 60, (kind != "X") * 9, (kind == "C") * 90_000, new % 2
+        return m
+
+    before = [
+        Norm(ord("A"), ref=ref, side=side, shares=100, price=100_000, **common),
+        Norm(ord("A"), ref=ref + 1, side=side, shares=50, price=100_000 + step, **common),
+        Norm(ord("A"), ref=ref + 2, side=1 - side, shares=30, price=100_000 - 5 * step, **common),
+    ]
+    one = make(first, ref, ref + 3)
+    return before, one, make(second, ref + 3 if first in "AFU" else ref, ref + 4)
+
+
+@cocotb.test()
+async def every_pair(dut: Any) -> None:
+    """Each operation after each other on the same symbol and order, 0 to 4 messages of other symbols between, both sides."""
+    bench = await ready(dut)
+    other = Traffic(bench.rng, 2)
+    other.weights = {"A": 10, "D": 8, "U": 3, "X": 3, "R": 2}
+    ref = 1 << 50
+    for distance in range(5):
+        for side in (0, 1):
+            messages: list[Norm] = []
+            for number, (first, second) in enumerate(itertools.product("AFECXDU", repeat=2)):
+                before, one, two = pair(first, second, side, 4 + number % 50, ref)
+                ref += 8
+                between = [other.one() for _ in range(distance)]
+                away = [Norm(ord("D"), symidx=one.symidx, locate=one.locate, ref=before[0].ref + i) for i in range(5)]
+                messages += [*before, one, *between, two, *away]
+            await bench.drive(on_the_wire(messages, 5, phase=bench.rng.randrange(8)))
+            await bench.settle()
+            bench.compare(messages)
+    assert int(dut.queued.value) == 0
 
 
 @cocotb.test()
