@@ -1,4 +1,4 @@
-"""Plants small errors in the RTL, one at a time, and runs the benches until one fails: `run.py [FILE.v ...]`.
+"""Plants small errors in the RTL, one at a time, and runs the benches until one fails: `judge.py [FILE.v ...]`.
 
 Which errors: mutants.py, from the seed, spread over the modules by their size. Each is built and run against the
 module's own benches, or those of the smallest design around it; the first failure ends it (killed). One that no bench
@@ -153,7 +153,7 @@ def page(results: list[Result], explained: dict[str, str]) -> str:
     killed = sum(result.fate == "killed" for result in results)
     lines = [
         "# Mutation score of the RTL benches", "",
-        "<!-- Made by hdl/mutation/run.py from hdl/mutation/results.json. -->", "",
+        "<!-- Made by hdl/mutation/judge.py from hdl/mutation/results.json. -->", "",
         "Each mutant is one operator, constant or condition of `hdl/rtl` changed; `make hdl-mutation` builds it and",
         "runs the benches of the designs that contain the module until one fails. A seed chooses them, spread by the",
         "modules' size.", "",
