@@ -18,7 +18,7 @@ MODULE ?=
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-demo: .make/run ## the whole loop on this machine: two exchanges, engine, bridge, an agent (STAY=1 leaves it running)
+demo: .make/run $(if $(findstring fpga,$(ARGS)),.make/sim) ## the whole loop on this machine: two exchanges, engine, bridge, an agent (STAY=1 leaves it running)
 	@$(BIN)/fastpath demo $(if $(filter 1,$(STAY)),--stay) $(ARGS)
 
 test: .make/test lint spec-check ## every check and test

@@ -267,6 +267,20 @@ def test_what_the_card_has_no_room_for_is_stale_from_the_beginning(feed: Feed, b
         assert set(told["price_e4"].tolist()) == {7}
 
 
+def test_the_end_of_the_session_makes_every_book_stale(feed: Feed, both: Callable[..., Both]) -> None:
+    day = Day(symbols=3, seed=6)
+    with both() as two:
+        feed.send(day.opening())
+        feed.send(day.messages(50))
+        two.caught_up()
+        feed.end_of_session()
+        wait_until(lambda: two.card.stats().session_state == 2, "the end")
+        records = two.compare()
+        assert (records["kind"][-1], records["shares"][-1]) == (EventKind.SESSION, 2)
+        wait_until(lambda: two.card.depth("SYM1").stale, "stale", 10)
+        two.compare_books(day)
+
+
 def test_orders_before_their_symbol_is_announced_make_it_stale(feed: Feed, both: Callable[..., Both]) -> None:
     with both() as two:
         feed.send([directory(1, "KNOWN"), trading(1, "KNOWN"), add(2, 1, "B", 100, "LATE", 10_000)])

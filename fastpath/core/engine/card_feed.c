@@ -131,25 +131,22 @@ static void learn(struct fp_feed *feed, const struct fp_mold_message *message, u
 
 /* ---- messages in ---- */
 
-/* Count what the software decoder would count, and what the card is to leave a record for. Returns 1 for a message that the
- * card passes over although it told of a change: its symbol is to be stale. */
-static int weigh(struct fp_card_feed *card, const uint8_t *bytes, size_t length, uint16_t locate) {
+/* Count what the software decoder would count, and what the card is to leave a record for. */
+static void weigh(struct fp_card_feed *card, const uint8_t *bytes, size_t length, uint16_t locate) {
     uint8_t right = fp_itch_length(bytes[0]);
     card->stats.messages++;
     card->stats.unknown_type += !right;
     card->stats.wrong_length += right && right != length;
     int of_venue = one_of("SVW", bytes[0]);
     if (right == length && of_venue) card->wanted++;
-    if (!right || of_venue || length < 3) return 0;
+    if (!right || of_venue || length < 3) return;
+    const int of_book = one_of("AFECXDU", bytes[0]);
     if (card->index_of[locate] >= 0) {
-        card->wanted += right == length;
-        return right != length && one_of("AFECXDU", bytes[0]);
-    }
-    if (card->index_of[locate] == FP_CARD_NOT_SEEN && right == length && bytes[0] != 'R') {
+        card->wanted += right == length || of_book; /* of a wrong length it makes its symbol stale */
+    } else if (card->index_of[locate] == FP_CARD_NOT_SEEN && right == length && bytes[0] != 'R') {
         card->stats.unknown_locate++;
-        card->missed[locate] |= one_of("AFECXDU", bytes[0]);
+        card->missed[locate] |= of_book != 0;
     }
-    return 0;
 }
 
 /* Append a block. The card takes 12 to 63 bytes; ITCH has no message outside, so one is given a length that is as wrong. */
@@ -199,10 +196,9 @@ uint64_t fp_card_feed_take(struct fp_feed *feed, const struct fp_mold_message *m
         card->line = message->line;
         card->wanted = 0;
     }
-    const int passed_over = weigh(card, bytes, message->length, locate);
+    weigh(card, bytes, message->length, locate);
     append(card, bytes, message->length);
     feed->next_sequence = message->sequence + 1;
-    if (passed_over) return events + mark(feed, message, locate, -FP_E_BAD_LENGTH);
     if (!tells || bytes[0] != 'R' || !card->missed[locate] || card->index_of[locate] < 0) return events;
     /* Orders came before it: they are not in the card's book, and never will be. */
     card->missed[locate] = 0;
