@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -140,22 +140,23 @@ def run(command: list[str], cwd: Path, environment: dict[str, str] | None = None
         )
 
 
-def inputs(variant: Variant) -> Iterator[Path]:
-    """Every file the outputs depend on."""
+def library_inputs(variant: Variant) -> Iterator[Path]:
+    """Every file the library depends on."""
     yield from sorted(variant.rtl.glob("*.v*"))
     yield from sorted(GENERATED.glob("*.*h"))
-    yield from sorted(path for path in DEVICE.iterdir() if path.suffix in {".c", ".cpp", ".h"})
-    yield Path(__file__).resolve()
+    yield from (DEVICE / "card.cpp", DEVICE / "card.h", CORE / "records.h", Path(__file__).resolve())
+
+
+def driver_inputs() -> Iterator[Path]:
+    """Every file the drivers depend on beside the library."""
+    yield from sorted(path for path in DEVICE.iterdir() if path.suffix in {".c", ".h"})
     yield from sorted(path for folder in ("wire", "book") for path in (CORE / folder).glob("*.[ch]"))
-    yield CORE / "records.h"
-    if variant.profile:
-        yield GENERATOR
 
 
-def stamp(variant: Variant) -> str:
-    """A number for what the outputs are made of, and for the machine they are made for."""
+def stamp(variant: Variant, paths: Iterable[Path]) -> str:
+    """A number for what outputs are made of, and for the machine they are made for."""
     digest = hashlib.sha256(repr((variant, OPTIMISE, CXX_FLAGS, sys.version, platform.node())).encode())
-    for path in inputs(variant):
+    for path in paths:
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
@@ -225,11 +226,11 @@ def train(variant: Variant, say: Callable[[str], None]) -> None:
 
 def build(variant: Variant = VARIANTS["card"], quiet: bool = False, force: bool = False) -> Variant:
     """Build what is not up to date. Raises BuildError. Takes a minute without ccache, seconds with a warm one."""
-    mark = variant.folder / "stamp"
-    wanted = stamp(variant)
-    outputs = [variant.library, *map(variant.driver, DRIVERS)]
-    done = mark.exists() and mark.read_text() == wanted and all(path.exists() for path in outputs)
-    if done and not force:
+    mark, drivers_mark = variant.folder / "stamp", variant.folder / "stamp-drivers"
+    wanted, drivers_wanted = stamp(variant, library_inputs(variant)), stamp(variant, driver_inputs())
+    fresh = not force and variant.library.exists() and mark.exists() and mark.read_text() == wanted
+    drivers_fresh = fresh and drivers_mark.exists() and drivers_mark.read_text() == drivers_wanted
+    if drivers_fresh and all(variant.driver(name).exists() for name in DRIVERS):
         return variant
     started = time.monotonic()
 
@@ -237,18 +238,21 @@ def build(variant: Variant = VARIANTS["card"], quiet: bool = False, force: bool 
         if not quiet:
             print(f"[{time.monotonic() - started:5.1f} s] {text}", flush=True)
 
-    mark.unlink(missing_ok=True)
-    say(f"gw_top.v to C++ ({variant.name})")
-    verilate(variant, variant.folder / "rtl")
-    extra = []
-    if variant.profile:
-        train(variant, say)
-        extra = ["-fprofile-use", "-fprofile-partial-training", "-Wno-missing-profile"]
-    compile_card(variant, extra, say)
+    drivers_mark.unlink(missing_ok=True)
+    if not fresh:
+        mark.unlink(missing_ok=True)
+        say(f"gw_top.v to C++ ({variant.name})")
+        verilate(variant, variant.folder / "rtl")
+        extra = []
+        if variant.profile:
+            train(variant, say)
+            extra = ["-fprofile-use", "-fprofile-partial-training", "-Wno-missing-profile"]
+        compile_card(variant, extra, say)
+        mark.write_text(wanted)
     for name in DRIVERS:
         say(name)
         compile_driver(variant, name)
-    mark.write_text(wanted)
+    drivers_mark.write_text(drivers_wanted)
     say("done")
     return variant
 

@@ -154,7 +154,7 @@ def write_stream(name: str, messages: int, path: Path, seed: int = 1) -> None:
             out.write(
                 message(b"R", locate, 0, STOCK + b"QN" + (100).to_bytes(4, "big") + b"NCZ PN NN" + bytes(4) + b"N")
             )
-            out.write(message(b"H", locate, 0, STOCK + b"T    "))
+            out.write(message(b"H", locate, 0, STOCK + b"T     "))
         for _ in range(messages):
             out.write(next(stream))
 
