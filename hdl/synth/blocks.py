@@ -1,6 +1,7 @@
 """Which modules are synthesized, with which parameters, and from which sources.
 
-A module of hdl/rtl that is not named here is taken with its default parameters, unless it is only a part of another.
+A module of hdl/rtl that is not named here is taken with its default parameters, unless another one instantiates it:
+then it is measured inside that one.
 Never runs a tool.
 """
 
@@ -17,13 +18,6 @@ ROOT = HDL.parent
 RTL = HDL / "rtl"
 GENERATED = HDL / "spec" / "generated"
 XCUP = HDL / "synth" / "xcup"
-
-# Leaves without a meaning of their own: they are measured inside those who use them.
-PARTS = frozenset({
-    "itch_field", "ladder_heads", "ladder_levels", "ladder_price", "ladder_queue", "ladder_tell", "ladder_tick",
-    "mask_table", "ord_hash", "prio64", "ram_async", "ram_lanes", "ram_sdp", "sym_table", "times_table",
-})
-
 
 @dataclass(frozen=True)
 class Block:
@@ -43,6 +37,15 @@ class Block:
 ORDERS = {"TABLES": 4, "SLOTS": 4, "BUCKET_LOG2": 12}  # 65,536 orders
 BOOK_ECP5 = {"SYM_LOG2": 3, "GROUPS_LOG2": 5, "SLOTS": 2, "BUCKET_LOG2": 9}
 BOOK_NOTE = "ECP5: 8 symbols, window of 2,048 ticks, 4,096 orders"
+# The whole card in a size that fits an ECP5-85F and leaves its router room.
+CARD_ECP5 = {
+    "SYM_LOG2": 3, "GROUPS_LOG2": 4, "SLOTS": 2, "BUCKET_LOG2": 8, "LOCATE_BITS": 12, "HOLD_LOG2": 8, "PACE_LOG2": 8,
+    "FIFO_LOG2": 8, "SLOTS_LOG2": 3, "DUP_LOG2": 2,
+}  # fmt: skip
+CARD_NOTE = (
+    "the whole card; ECP5: 8 symbols, window of 1,024 ticks, 2,048 orders, 4,096 locates, 8 triggers, FIFOs of 256; "
+    "UltraScale+: 1,024 symbols, window of 4,096 ticks, 65,536 orders, 65,536 locates, 16 triggers, FIFOs of 512"
+)
 
 CONFIGURED = (
     Block("axis_skid", "axis_skid"),
@@ -70,17 +73,24 @@ CONFIGURED = (
     Block("risk_gate", "risk_gate", {}, {"SYM_LOG2": 10}, "ECP5: 256 symbols"),
     Block("ouch_enc", "ouch_enc"),
     Block("trade_core", "trade_core", {}, {"SYM_LOG2": 10}, "ECP5: 256 symbols"),
-    Block("gw_top", "gw_top", BOOK_ECP5 | {"LOCATE_BITS": 14}, ORDERS | {"SYM_LOG2": 10},
-          f"the whole design; {BOOK_NOTE}, 16,384 locates"),
+    Block("csr_axil", "csr_axil"),
+    Block("gw_top", "gw_top", CARD_ECP5, ORDERS | {"SYM_LOG2": 10}, CARD_NOTE),
 )
 
 
 def present() -> list[Block]:
-    """Every block whose module has a file now: the configured ones first, then the rest by name."""
-    modules = {path.stem for path in RTL.glob("*.v")}
+    """Every block whose module has a file now: the configured ones, and before the whole card the rest by name."""
+    modules = {path.stem: re.sub(r"//[^\n]*", "", path.read_text()) for path in RTL.glob("*.v")}
+    parts = {name for name in modules for text in modules.values() if uses(text, name)}
     chosen = [block for block in CONFIGURED if block.module in modules]
-    known = {block.module for block in CONFIGURED} | PARTS
-    return chosen + [Block(name, name, note="default parameters") for name in sorted(modules - known)]
+    known = {block.module for block in CONFIGURED} | parts
+    rest = [Block(name, name, note="default parameters") for name in sorted(modules.keys() - known)]
+    return chosen[:-1] + rest + chosen[-1:]
+
+
+def uses(text: str, name: str) -> bool:
+    """Whether a module's text, without comments, instantiates the module of that name."""
+    return bool(re.search(rf"^\s*{name}\s*(#\s*\(|[A-Za-z_]\w*\s*\()", text, re.MULTILINE))
 
 
 def sources(module: str) -> list[Path]:
@@ -90,7 +100,7 @@ def sources(module: str) -> list[Path]:
     while todo:
         text = re.sub(r"//[^\n]*", "", found[todo.pop()].read_text())
         for name, path in files.items():
-            if name not in found and re.search(rf"^\s*{name}\s*(#\s*\(|[A-Za-z_]\w*\s*\()", text, re.MULTILINE):
+            if name not in found and uses(text, name):
                 found[name] = path
                 todo.append(name)
     return [found[name] for name in sorted(found)]
