@@ -19,8 +19,7 @@ int fp_compare_expect(struct fp_compare *compare, const struct fp_expected *expe
     if (compare->put - compare->get == FP_COMPARE_WAITING)
         return FP_E_NO_ROOM;
     compare->waiting[compare->put++ % FP_COMPARE_WAITING] = *expected;
-    unsigned sides = newly_lost | newly_lost >> BLIND_SHIFT;
-    compare->marks_owed[expected->event.locate] += (uint8_t)((sides & BID) + (sides >> 1 & 1));
+    compare->marks_owed[expected->event.locate] += (uint8_t)((newly_lost & BID) + (newly_lost >> 1));
     return 0;
 }
 

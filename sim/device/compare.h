@@ -6,7 +6,7 @@
  *    every book stale: the caller learns it from `all_stale` and marks the software's.
  *  - The card's price window is finite (window.h). While a side's best is unknown to the card, its records must be flagged
  *    STALE; that side's two fields, and what the flags say of the BBO, are not compared, all the rest is. A blind side's record is
- *    compared in full unless the card flags it. The card must tell it by one STALE record with code 7 each time a side gets lost, never else; from then on every record of the symbol must be flagged.
+ *    compared in full unless the card flags it. The card must tell it by one STALE record with code 7 the first time a side gets lost, never else; from then on every record of the symbol must be flagged.
  *  - So is its order table: TABLE_FULL where the software had room. That cannot be foretold: the symbol is excused from then on,
  *    its records must be flagged STALE and are not compared otherwise. A run with such a symbol is not called equal.
  *  - LINE_B is not compared when both lines are fed: which was first is the card's to say. */
@@ -55,7 +55,7 @@ struct fp_compare {
 };
 
 void fp_compare_init(struct fp_compare *compare);
-/* One record that the software says the message leaves (seq not looked at). newly_lost: sides that this message lost.
+/* One record that the software says the message leaves (seq not looked at). newly_lost: sides that this message lost first.
  * 0, or FP_E_NO_ROOM: the card owes too many records. */
 int fp_compare_expect(struct fp_compare *compare, const struct fp_expected *expected, unsigned newly_lost);
 /* One record of the card. 0, or FP_E_CORRUPT at the first difference, which stays in the struct. */

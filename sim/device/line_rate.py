@@ -45,10 +45,10 @@ def add(locate: int, ref: int, side: bytes, shares: int, price_e4: int) -> bytes
 
 
 def adds_and_deletes(_rng: random.Random) -> Iterator[bytes]:
-    """60,000 adds, then their deletes, and again: over 64 symbols and 40 levels, the oldest first."""
+    """40,000 adds, then their deletes, and again: over 64 symbols and 40 levels, the oldest first."""
     refs = count(1)
     while True:
-        block = [(next(refs), 1 + i % SYMBOLS) for i in range(60000)]
+        block = [(next(refs), 1 + i % SYMBOLS) for i in range(40000)]
         for ref, locate in block:
             yield add(locate, ref, b"BS"[ref & 1 : (ref & 1) + 1], 100, 1000000 + 100 * (ref % 40) + 100000 * (ref & 1))
         for ref, locate in block:

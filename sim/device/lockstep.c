@@ -76,10 +76,16 @@ int fp_lockstep_apply(struct fp_lockstep *both, const uint8_t *message, int leng
         return 0;
     mark_done(both, &out[0]);
     follow_window(both, &out[count - 1]);
-    unsigned after = fp_window_lost(&both->window, both->book, locate), known = ~(before | before >> 2 | before << 2), newly = after & known;
-    for (unsigned side = 0; side < 2; side++)
-        if ((newly | newly >> 2) >> side & 1 && !both->lost_at[locate][side])
+    unsigned after = fp_window_lost(&both->window, both->book, locate), newly = 0;
+    for (unsigned side = 0; side < 2; side++) {
+        struct fp_window_side *state = &both->window.sides[locate][side];
+        if (!((after | after >> 2) >> side & 1) || state->told)
+            continue;
+        state->told = 1;
+        newly |= 1u << side;
+        if (!both->lost_at[locate][side])
             both->lost_at[locate][side] = number + 1;
+    }
     for (int i = 0; i < count; i++) {
         struct fp_expected expected = {.event = out[i], .message = number, .sequence = sequence,
                                        .length = (uint8_t)(length < FP_COMPARE_MESSAGE ? length : FP_COMPARE_MESSAGE)};

@@ -17,6 +17,7 @@ enum fp_window_cause { FP_WINDOW_SOUND, FP_WINDOW_FLOOR, FP_WINDOW_OFF_TICK, FP_
 struct fp_window_side {
     uint32_t floor;  /* group number + 1; 0: none */
     uint8_t broken;  /* enum fp_window_cause: blind for ever */
+    uint8_t told;    /* it was lost or blind before: the card tells that once */
 };
 
 struct fp_window {
