@@ -55,7 +55,7 @@ class BuildError(Exception):
 class Variant:
     """One way to build the card: its folder under build/device, its RTL parameters, and what for.
 
-    profile: g++ is told by a short run which code is hot: a third faster, twice as long to build. trace: it can write an
+    profile: g++ is told by a short run which code is hot: a quarter faster, twice as long to build. trace: it can write an
     FST (liblz4 and zlib needed). quick: built in half the time, several times slower. rtl: other sources, for planted faults.
     """
 

@@ -47,6 +47,8 @@ def both_lines(scale: float) -> dict[str, Any]:
 def files(_scale: float) -> dict[str, Any]:
     """The published files, where they are."""
     paths = [path for pattern in FILES for path in sorted(DATA.glob(pattern))]
+    if not paths:
+        return {"passed": True, "skipped": "no published files on this machine"}
     found = {path.name: cosim(path, {"checkpoint": 1000}, "fast", quiet=True) for path in paths}
     return {"passed": all(one["equal"] for one in found.values()), "files": found}
 
