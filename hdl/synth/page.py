@@ -5,6 +5,9 @@ from __future__ import annotations
 from netlist import Json
 
 LINE_RATE_MHZ = 156.25
+WHOLE = "gw_top"
+#: What the whole card is made of, each measured in the card's full size.
+CARD_PARTS = ("feed_front", "norm_pace", "ord_table", "px_ladder", "bbo_unit", "ev_pack", "trade_core", "csr_axil")
 
 
 def parameters(chosen: dict[str, int]) -> str:
@@ -52,6 +55,28 @@ def area_row(name: str, block: Json) -> str:
     rams = got["ramb36"] + got["ramb18"] / 2
     return (f"| `{name}` | {got['lut']:,} | {got['lut_ram']:,} | {got['ff']:,} | {rams:g} | {got['uram']:,} | "
             f"{got['dsp']} | {depth} | {path} |")
+
+
+def parts_note(blocks: dict[str, Json]) -> list[str]:
+    """The parts' sum where the whole card was not mapped, and how it was got; nothing where it was."""
+    if "error" not in blocks.get(WHOLE, {}).get("xcup", {"error": "never"}):
+        return []
+    there = [name for name in CARD_PARTS if "error" not in blocks.get(name, {}).get("xcup", {"error": "never"})]
+    absent = [name for name in CARD_PARTS if name not in there]
+    if not there:
+        return []
+    area = [blocks[name]["xcup"] for name in there]
+    rams = sum(got["ramb36"] + got["ramb18"] / 2 for got in area)
+    lines = [
+        "",
+        f"The whole card was not mapped in one piece. **Sum of its parts, each mapped alone** "
+        f"({', '.join(f'`{name}`' for name in there)}): {sum(got['lut'] for got in area):,} LUT, "
+        f"{sum(got['lut_ram'] for got in area):,} LUT RAM, {sum(got['ff'] for got in area):,} FF, {rams:g} RAMB36, "
+        f"{sum(got['uram'] for got in area):,} URAM288, {sum(got['dsp'] for got in area)} DSP48.",
+    ]
+    if absent:
+        lines[-1] += f" Missing in it: {', '.join(f'`{name}`' for name in absent)}."
+    return lines
 
 
 def config_row(name: str, block: Json) -> str:
@@ -107,6 +132,7 @@ def make(results: Json) -> str:
         "| block | LUT | LUT RAM | FF | RAMB36 | URAM288 | DSP48 | LUT levels | deepest path |",
         "|---|---|---|---|---|---|---|---|---|",
         *(area_row(name, block) for name, block in blocks.items()),
+        *parts_note(blocks),
         "",
         "## What was measured",
         "",
