@@ -127,7 +127,8 @@ class Bench:
         symbol = self.symbols[number]
         m = self.draw(symbol)
         op, side, verdict = m["op"], m["side"], m["verdict"]
-        kind, aux = rng.choice([("H", ord("T")), ("H", ord("P")), ("h", 0x5148), ("h", 0x5154), ("R", 0)])
+        halts = [("h", rng.choice(b"QBXK") << 8 | code) for code in b"HTT"]
+        kind, aux = rng.choice([("H", ord("T")), ("H", ord("P")), *halts, ("R", 0)])
         order = m.get("order", (rng.getrandbits(31), rng.getrandbits(32)))
         locate = number + 50
         dut.next_symidx.value = number
@@ -229,7 +230,8 @@ class Bench:
         if op == "NOTE" and kind == "H":
             symbol.trading = aux == ord("T")
         elif op == "NOTE" and kind == "h":
-            symbol.halts = 0 if aux & 0xFF == ord("T") else 1
+            bit = {"Q": 1, "B": 2, "X": 4}.get(chr(aux >> 8), 8)
+            symbol.halts = symbol.halts & ~bit if aux & 0xFF == ord("T") else symbol.halts | bit
         assert int(self.dut.v_halted.value) == int(not symbol.trading or bool(symbol.halts))
 
 

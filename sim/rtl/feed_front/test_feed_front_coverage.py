@@ -25,9 +25,10 @@ from sim.rtl.models.packets import (
 )
 from sim.rtl.models.streams import parameters
 
-PARAMETERS = [{"LOCATE_BITS": 8, "HOLD_LOG2": 6}, {"LOCATE_BITS": 6, "HOLD_LOG2": 9, "STORE_FWD": 1}]
+PARAMETERS = [{"LOCATE_BITS": 8, "HOLD_LOG2": 6}, {"LOCATE_BITS": 6, "HOLD_LOG2": 5, "STORE_FWD": 1}]
 
-LOCATE_BITS = parameters().get("LOCATE_BITS", 16)
+STORE_FWD = parameters().get("STORE_FWD", 0)
+NO_ROOM = 7
 #: What is wrong with a packet without messages, its reason, and whether its sequence is known.
 WRONG: list[tuple[dict[str, Any], int, bool]] = [
     ({"corrupt": True}, CORRUPT, True),
@@ -94,8 +95,7 @@ async def wide_numbers(dut: Any, number: int) -> None:
             expected = itch.norm_fields(message)
             assert {name: norm.fields[name] for name in expected} == expected
             index = symbols.get(norm.locate, -1)
-            tracked = index >= 0 and chr(norm.type) not in itch.NO_SYMBOL
-            assert (norm.tracked, norm.symidx) == (int(tracked), index if tracked else 0)
+            assert (norm.tracked, norm.symidx) == (int(index >= 0), max(index, 0))
         at = first + 80
         for line in "ab":
             for fields, reason, known in WRONG:
@@ -159,3 +159,39 @@ async def switched_off(dut: Any) -> None:
     await bench.send("a", [Packet(1, [bytes([0x7F]) + bytes(18), itch.build(bench.rng, "D") + bytes(3)])])
     await bench.cycles.wait(30)
     assert [(n.fault, n.type) for n in bench.messages()] == [(itch.UNKNOWN_TYPE, 0), (itch.BAD_LENGTH, ord("D"))]
+
+
+@cocotb.test()
+async def a_packet_larger_than_the_hold(dut: Any) -> None:
+    """Where a frame's messages wait for its end, one with more of them than there is room for is refused whole."""
+    if not STORE_FWD:
+        return
+    bench = Bench(dut)
+    await bench.start()
+    message = [itch.build(bench.rng, "S") for _ in range(60)]
+    await bench.send("a", [Packet(1, message)])
+    await bench.cycles.wait(100)
+    assert [(n.type, n.price, n.ref, n.shares) for n in bench.norm if n.type != itch.SESSION] == [
+        (itch.FRAME_BAD, NO_ROOM, 1, 0)
+    ]
+    await bench.send("a", [Packet(1, message[:9])])
+    await bench.cycles.wait(40)
+    assert [n.seq for n in bench.messages()] == list(range(1, 10))
+
+
+@cocotb.test()
+async def refusals_while_the_bus_is_busy(dut: Any) -> None:
+    """Bad frames that end while held messages leave in every cycle are told together afterwards, the first one named."""
+    bench = Bench(dut)
+    await bench.start()
+    message = [itch.build(bench.rng, "S") for _ in range(30)]
+    await bench.send("a", [Packet(2, message[1:])])
+    await bench.cycles.wait(20)
+    bad = cocotb.start_soon(bench.send("a", [Packet(31, count=0, corrupt=True, padding=bytes(9)) for _ in range(4)]))
+    await bench.send("b", [Packet(1, message[:1])])
+    await bad
+    await bench.cycles.wait(80)
+    assert [n.seq for n in bench.messages()] == list(range(1, 31))
+    told = [(n.price, n.ref, n.shares, n.line_b) for n in bench.notices() if n.type == itch.FRAME_BAD]
+    assert 1 <= len(told) <= 4
+    assert set(told) == {(CORRUPT, 31, 0, 0)}

@@ -192,7 +192,7 @@ class Traffic:
                 m.side ^= 1
             elif change == 9:
                 m.type = ord(rng.choice("RHYLKJhBINO"))
-                m.aux = rng.choice((0x5148, 0x5154, 0x4248, 0x4254, 0x4B48, 0x0054))
+                m.aux = rng.choice((0x5148, 0x5154, 0x4248, 0x4254, 0x5848, 0x5854, 0x4B48, 0x0054))
             elif change == 10:  # a venue's message that names a symbol
                 m.type, m.tracked, m.aux = ord(rng.choice("SVW")), True, ord("Q")
             elif change == 11 and self.live and chr(m.type) in "ECXDU":  # the order of another symbol
