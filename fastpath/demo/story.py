@@ -29,9 +29,11 @@ class StoryError(RuntimeError):
 class Story:
     """One agent's session, from looking around to a kill switch."""
 
-    def __init__(self, agent: Agent, console: Console, run: str) -> None:
+    def __init__(self, agent: Agent, console: Console, run: str, *, fastest: str | None = "velocity") -> None:
+        """fastest: the venue that must be measured so; None where the machine's pace may hide the difference."""
         self.agent = agent
         self.console = console
+        self.fastest = fastest
         self.run = run  # makes the client order ids of this run its own
         self.step_number = 0
         self.symbol = ""
@@ -159,7 +161,7 @@ class Story:
                 await self.rest(venue, f"warm-{number}-{venue}", f"{bid:.2f}", str(10 + number))
         await self.agent.call("cancel_all_orders", reason_text="the venues' round trips are measured now")
         order = await self.buy("fastest_ack", "fast", "50")
-        self.expect(order["venue"] == "velocity", "the fastest venue is velocity")
+        self.expect(self.fastest in (None, order["venue"]), f"the fastest venue is {self.fastest}")
         fills = await self.agent.call("list_fills", symbol=self.symbol)
         self.say(f"fills so far {self.quoted(fills)}")
         for fill in fills["fills"]:
