@@ -22,7 +22,7 @@ def cosim(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_a_generated_day_is_equal() -> None:
     if missing():
         pytest.skip(missing())
-    done = cosim("generate:3000:7:8:500", "--lines", "both", "--drop", "20", "--seed", "3")
+    done = cosim("generate:8000:7:8:500", "--lines", "both", "--drop", "20", "--seed", "3")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1] == "equal"
 
