@@ -198,19 +198,33 @@ def build_and_run(bench: Bench, how: How) -> None:
     source = rtl / f"{bench.top}.v"
     if not source.exists():  # a bench's own top: a Verilog file beside it
         source = (ROOT / bench.test).parent / f"{bench.top}.v"
-    runner.build(
-        sources=[source],
-        includes=[ROOT / "hdl" / "spec" / "generated", rtl, ROOT / "hdl" / "formal"],
-        hdl_toplevel=bench.top,
-        parameters=bench.parameters,
-        defines={"RAM_GARBAGE": 1} | ({"FORMAL": 1} if bench.properties else {}),
-        build_args=build_args,
-        build_dir=place,
-        timescale=("1ns", "1ps"),
-        waves=how.waves,
-        always=True,
-        log_file=place / "build.log",
-    )
+
+    def build() -> None:
+        runner.build(
+            sources=[source],
+            includes=[ROOT / "hdl" / "spec" / "generated", rtl, ROOT / "hdl" / "formal"],
+            hdl_toplevel=bench.top,
+            parameters=bench.parameters,
+            defines={"RAM_GARBAGE": 1} | ({"FORMAL": 1} if bench.properties else {}),
+            build_args=build_args,
+            build_dir=place,
+            timescale=("1ns", "1ps"),
+            waves=how.waves,
+            always=True,
+            log_file=place / "build.log",
+        )
+
+    try:
+        build()
+    except (SystemExit, RuntimeError):
+        log = place / "build.log"
+        if "PCH files were found, but they were invalid" not in log.read_text(errors="replace"):
+            raise
+        # ccache may hand out a precompiled header that does not fit this place: make it anew.
+        os.environ["CCACHE_RECACHE"] = "1"
+        for header in place.glob("*.gch"):
+            header.unlink()
+        build()
     extra = {
         "FASTPATH_PARAMETERS": repr(bench.parameters),
         "FASTPATH_LENGTH": how.length,
