@@ -22,6 +22,7 @@ PARAMETERS = [{"LOCATE_BITS": 8, "SYM_LOG2": 4, "BUCKET_LOG2": 4, "GROUPS_LOG2":
 LINES = {"a": (0xE9360C01, 26400), "b": (0xE9360C02, 26401)}
 SESSION = b"CARD000001"
 LOCATE, SYMBOL = 77, 5
+ORDER_CYCLES = 12  # from the beat with the last byte of an Add to the first of the order that it fires
 MIDNIGHT_NS = 1_577_682_000_000_000_000
 ORDER = (
     b"O" + bytes(4) + b"B" + (100).to_bytes(4, "big") + b"AAPL    " + (1010000).to_bytes(8, "big")
@@ -37,6 +38,8 @@ class Card:
         self.cycles = Cycles(dut)
         self.records: list[Record] = []
         self.order_bytes = bytearray()
+        self.order_at = 0  # cycle of the first beat of the last order
+        self.driven_at = 0  # cycle of the last beat of the last frame
 
     async def start(self) -> None:
         dut = self.dut
@@ -74,11 +77,11 @@ class Card:
         raise AssertionError("the registers do not answer")
 
     def look(self, cycle: int) -> None:
-        del cycle
         dut = self.dut
         if dut.m_axis_ev_tvalid.value == 1:
             self.records.append(Record.unpack(int(dut.m_axis_ev_tdata.value)))  # an unknown bit raises
         if dut.m_axis_ouch_tvalid.value == 1:
+            self.order_at = self.order_at if self.order_bytes else cycle
             keep = int(dut.m_axis_ouch_tkeep.value)
             data = int(dut.m_axis_ouch_tdata.value).to_bytes(8, "little")
             self.order_bytes += bytes(data[lane] for lane in range(8) if keep >> lane & 1)
@@ -126,6 +129,7 @@ class Card:
             valid.value = 1
             for pin, value in zip(pins, beat, strict=True):
                 pin.value = value
+            self.driven_at = self.cycles.now
             await FallingEdge(self.dut.clk)
         valid.value = 0
         await self.idle(40)
@@ -162,8 +166,9 @@ async def each_setting_reaches_its_part(dut: Any) -> None:
     card = await ready_card(dut)
     await card.send("a", 1, [add(1, "B", 1000000)], session=b"OTHER00001")
     assert await card.read(Register.COUNT_REFUSED_A) == 1
-    await card.send("b", 1, [add(1, "B", 1000000)])
-    await card.send("a", 1, [add(1, "B", 1000000)])
+    await card.send("b", 1, [build(random.Random(0), "S", locate=0)])  # B leads from now on: its references come early
+    await card.send("b", 2, [add(1, "B", 1000000)])
+    await card.send("a", 2, [add(1, "B", 1000000)])
     record = card.records[-1]
     assert (record.kind, record.ref, record.price, record.shares, record.locate) == (
         EventKind.ADD,
@@ -175,9 +180,9 @@ async def each_setting_reaches_its_part(dut: Any) -> None:
     assert (record.venue_ns, record.venue, record.aux) == (MIDNIGHT_NS + 1, 9, 7)
     assert record.flags == EventFlag.BBO_CHANGED | EventFlag.LINE_B | EventFlag.HALTED
     for register, value in (
-        (Register.COUNT_FRAMES_A, 2), (Register.COUNT_FRAMES_B, 1), (Register.COUNT_MATCHED_A, 2), (Register.COUNT_DUPLICATE_A, 1),
+        (Register.COUNT_FRAMES_A, 2), (Register.COUNT_FRAMES_B, 2), (Register.COUNT_MATCHED_A, 2), (Register.COUNT_DUPLICATE_A, 1),
         (Register.COUNT_DUPLICATE_B, 0), (Register.COUNT_RECORDS, len(card.records)), (Register.ORDERS_LIVE, 1),
-        (Register.EXPECTED_SEQ_LO, 2),
+        (Register.EXPECTED_SEQ_LO, 3),
     ):  # fmt: skip
         assert await card.read(register) == value, register
 
@@ -236,6 +241,7 @@ async def an_order_fires(dut: Any) -> None:
     await card.write(Register.TRIGGER_WRITE, 2 | 4 << 8 | SYMBOL << 16 | 1 << 31)
     assert await card.read(Register.ARMED) == 4
     await card.send("a", 3, [add(2, "S", 1005000)])
+    assert card.order_at - card.driven_at == ORDER_CYCLES
     assert await card.read(Register.SENT) == 4, await card.read(Register.REFUSED)
     assert bytes(card.order_bytes) == (48).to_bytes(2, "big") + b"UO" + bytes([1, 2, 3, 4]) + ORDER[5:]
     assert await card.read(Register.COUNT_ORDERS) == 1

@@ -35,7 +35,17 @@ class Bench:
         self.taking = 1.0
 
     async def start(self) -> None:
-        for name in ("load_valid", "seal_valid", "urn_valid", "look_slot", "offer_valid", "offer_slot", "gate_busy", "send", "send_slot"):
+        for name in (
+            "load_valid",
+            "seal_valid",
+            "urn_valid",
+            "look_slot",
+            "offer_valid",
+            "offer_slot",
+            "gate_busy",
+            "send",
+            "send_slot",
+        ):
             getattr(self.dut, name).value = 0
         self.dut.m_axis_tready.value = 1
         await self.cycles.start()
