@@ -259,15 +259,17 @@ module bbo_unit #(
     wire              v_changes_ok;
     wire              v_changes_full;
     wire              v_spoils;
-    wire [SIDE_W-1:0] v_new;
-    wire              v_changes;
+    wire [SIDE_W-1:0] v_bid_else;
+    wire [SIDE_W-1:0] v_ask_else;
     assign v_changes_ok = v_verdict == `BV_OK && (v_adds || v_takes);
     assign v_changes_full = v_verdict == `BV_FULL && v_takes;
-    assign v_changes = v_changes_ok || v_changes_full;
     assign v_spoils = v_verdict == `BV_CONTRA || v_verdict == `BV_WRONG || v_verdict == `BV_FULL
         || (v_verdict == `BV_UNKNOWN && v_op == `BOP_REPLACE) || (v_op == `BOP_MARK && !v_mark_clears);
-    assign v_new = v_changes_full ? v_side_full : v_side_ok;
-    assign v_row = {v_changes && v_book_side ? v_new : v_ask, v_changes && !v_book_side ? v_new : v_bid};
+    // The sum is late: it meets one AND and one OR, with everything else gathered before.
+    assign v_bid_else = v_changes_full && !v_book_side ? v_side_full : v_changes_ok && !v_book_side ? {SIDE_W{1'b0}} : v_bid;
+    assign v_ask_else = v_changes_full && v_book_side ? v_side_full : v_changes_ok && v_book_side ? {SIDE_W{1'b0}} : v_ask;
+    assign v_row = {({SIDE_W{v_changes_ok && v_book_side}} & v_side_ok) | v_ask_else,
+                    ({SIDE_W{v_changes_ok && !v_book_side}} & v_side_ok) | v_bid_else};
     assign v_face = {v_locate, v_trading, v_halts, (v_stale && !v_mark_clears) || v_spoils};
 
     // The order of another symbol: its symbol's face is read in stage v and written one cycle later, when no other is.
@@ -301,7 +303,7 @@ module bbo_unit #(
     wire [LATE_W-1:0] late_word;
     assign late_word = {late_lost, late_count, late_price, late_shares};
     ram_async #(.WIDTH(ROW_W), .DEPTH_LOG2(SYM_LOG2)) rows (
-        .clk(clk), .we(sweep || v_has_row), .waddr(sweep ? sweep_at : v_symidx), .wdata(sweep ? {ROW_W{1'b0}} : v_row),
+        .clk(clk), .we(sweep || v_has_row), .waddr(sweep ? sweep_at : v_symidx), .wdata(v_row & {ROW_W{!sweep}}),
         .raddr(read_at), .rdata(row_read)
     );
     wire                face_write;

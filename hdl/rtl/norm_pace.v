@@ -157,7 +157,7 @@ module norm_pace #(
     assign push_norm = wanted && !direct && ready && !full;
     assign push_mark = mark_valid && mark_ready;
     assign push = push_norm || push_mark;
-    assign mark_ready = ready && !wanted && !full;
+    assign mark_ready = ready && !norm_valid && !full;
     assign stat_lost = wanted && (!ready || full);
     assign stat_queued = push_norm;
     assign moves = read_valid && (!head_valid || pop);
@@ -190,7 +190,7 @@ module norm_pace #(
         end
     end
     ram_sdp #(.WIDTH(`BM_W), .DEPTH_LOG2(FIFO_LOG2)) fifo (
-        .clk(clk), .we(push), .waddr(write_at[FIFO_LOG2-1:0]), .wdata(push_norm ? in_msg : mark_msg),
+        .clk(clk), .we(push), .waddr(write_at[FIFO_LOG2-1:0]), .wdata(norm_valid ? in_msg : mark_msg),
         .re(fetch), .raddr(read_at[FIFO_LOG2-1:0]), .rdata(read_msg)
     );
 

@@ -211,9 +211,19 @@ module ord_table #(
     reg  [AGES-1:0] same_was;
     reg  [AGES-1:0] same_put;
     // ... and does that message change a bucket that was read? (Ages from 1: the one before a new order is not in c.)
-    wire            patch_live [1:AGES-1];  // put into the place, or taken out of it
-    wire [WAYS-1:0] patch_was [1:AGES-1];   // which place, when it is a bucket of ours
-    wire [WAYS-1:0] patch_put [1:AGES-1];
+    // One-hot over the ways: put in, changed, taken out; zero when it did not, or to the stash.
+    wire [WAYS-1:0] v_way_put;
+    wire [WAYS-1:0] v_way_kept;
+    wire [WAYS-1:0] v_way_left;
+    reg  [WAYS-1:0] put_way [0:HISTORY-1];
+    reg  [WAYS-1:0] kept_way [0:HISTORY-1];
+    reg  [WAYS-1:0] left_way [0:HISTORY-1];
+    wire [WAYS-1:0] patch_put [1:AGES-1];   // ... of those in a bucket of ours
+    wire [WAYS-1:0] patch_kept [1:AGES-1];
+    wire [WAYS-1:0] patch_left [1:AGES-1];
+    assign v_way_put = {{(WAYS-1){1'b0}}, v_puts} << v_put_place;
+    assign v_way_kept = {{(WAYS-1){1'b0}}, v_takes && v_live} << v_place;
+    assign v_way_left = {{(WAYS-1){1'b0}}, v_takes && !v_live} << v_place;
     genvar h;
     generate
         for (h = 0; h < AGES; h = h + 1) begin : compares
@@ -234,44 +244,37 @@ module ord_table #(
                 same_put[h] <= put_ref == p1_ref;
             end
             if (h > 0) begin : places
-                wire          was_here;
-                wire          put_here;
-                wire [PW-1:0] place_was;
-                wire [PW-1:0] place_put;
-                wire [BW-1:0] bucket_was;
-                wire [BW-1:0] bucket_put;
+                wire [WAYS-1:0] way_put;
+                wire [WAYS-1:0] way_kept;
+                wire [WAYS-1:0] way_left;
                 wire [1:0]    table_was;
                 wire [1:0]    table_put;
+                wire [BW-1:0] bucket_was;
+                wire [BW-1:0] bucket_put;
                 wire          match_was;
                 wire          match_put;
-                wire [WAYS-1:0] way_was;
-                wire [WAYS-1:0] way_put;
                 if (h == 1) begin : in_v
-                    assign was_here = v_takes;
-                    assign put_here = v_puts;
-                    assign patch_live[h] = v_live;
-                    assign place_was = v_place;
-                    assign place_put = v_put_place;
+                    assign way_put = v_way_put;
+                    assign way_kept = v_way_kept;
+                    assign way_left = v_way_left;
+                    assign table_was = v_place[SLOT_LOG2 +: 2];
+                    assign table_put = v_put_place[SLOT_LOG2 +: 2];
                     assign bucket_was = v_bucket;
                     assign bucket_put = v_put_bucket;
                 end else begin : behind
-                    assign was_here = was_valid[h - 2];
-                    assign put_here = put_valid[h - 2];
-                    assign patch_live[h] = was_live[h - 2];
-                    assign place_was = was_place[h - 2];
-                    assign place_put = put_place[h - 2];
+                    assign way_put = put_way[h - 2];
+                    assign way_kept = kept_way[h - 2];
+                    assign way_left = left_way[h - 2];
+                    assign table_was = was_place[h - 2][SLOT_LOG2 +: 2];
+                    assign table_put = put_place[h - 2][SLOT_LOG2 +: 2];
                     assign bucket_was = was_bucket[h - 2];
                     assign bucket_put = put_bucket[h - 2];
                 end
-                assign table_was = place_was[SLOT_LOG2 +: 2];
-                assign table_put = place_put[SLOT_LOG2 +: 2];
-                // A place in the stash is beyond the vector.
-                assign match_was = was_here && bucket_was == p1_buckets[16*table_was +: BW];
-                assign match_put = put_here && bucket_put == p1_buckets[16*table_put +: BW];
-                assign way_was = {{(WAYS-1){1'b0}}, match_was} << place_was;
-                assign way_put = {{(WAYS-1){1'b0}}, match_put} << place_put;
-                assign patch_was[h] = way_was;
-                assign patch_put[h] = way_put;
+                assign match_was = bucket_was == p1_buckets[16*table_was +: BW];
+                assign match_put = bucket_put == p1_buckets[16*table_put +: BW];
+                assign patch_put[h] = way_put & {WAYS{match_put}};
+                assign patch_kept[h] = way_kept & {WAYS{match_was}};
+                assign patch_left[h] = way_left & {WAYS{match_was}};
             end
         end
     endgenerate
@@ -284,33 +287,40 @@ module ord_table #(
     assign empty[AGES] = {WAYS{1'b0}};
     generate
         for (h = 1; h < AGES; h = h + 1) begin : youngest
-            wire [WAYS-1:0] fills;
-            wire [WAYS-1:0] empties;
-            assign fills = patch_put[h] | (patch_live[h] ? patch_was[h] : {WAYS{1'b0}});
-            assign empties = patch_live[h] ? {WAYS{1'b0}} : patch_was[h] & ~patch_put[h];
-            assign fill[h] = fills | (fill[h + 1] & ~empties);
-            assign empty[h] = empties | (empty[h + 1] & ~fills);
+            assign fill[h] = patch_put[h] | patch_kept[h] | (fill[h + 1] & ~patch_left[h]);
+            assign empty[h] = patch_left[h] | (empty[h + 1] & ~(patch_put[h] | patch_kept[h]));
         end
     endgenerate
     always @(posedge clk) if (p1_valid) begin
         p2_fill <= fill[1];
         p2_empty <= empty[1];
-        p2_clash <= patch_was[3 + RAM_REG] | patch_put[4 + RAM_REG]; // written from c+2, from c+3
+        p2_clash <= patch_kept[3 + RAM_REG] | patch_left[3 + RAM_REG] | patch_put[4 + RAM_REG]; // written from c+2, from c+3
     end
 
     // p2: select. The hit is one-hot, so the entry is an OR of masked entries; a change in flight comes before all of them.
     wire [DW+PW+BW-1:0] ram_or [0:WAYS-1];      // {data, place, bucket}
+    wire [DW+PW+BW-1:0] ram_of [0:3];           // of four ways each
     wire [DW+PW-1:0]    stash_or [0:STASH-1];
+    wire [DW+PW+BW-1:0] p2_order_else;
     generate
         for (k = 0; k < WAYS; k = k + 1) begin : picks
             wire [PW-1:0] number;
             wire [DW+PW+BW-1:0] mine;
             assign number = k;
             assign mine = {p2_data[k], number, p2_bucket[k / SLOTS]} & {(DW+PW+BW){p2_hit[k]}};
-            if (k == 0) begin : first
+            if (k % 4 == 0) begin : first
                 assign ram_or[k] = mine;
             end else begin : rest
                 assign ram_or[k] = ram_or[k - 1] | mine;
+            end
+        end
+        for (k = 0; k < 4; k = k + 1) begin : quarters
+            if (4*k >= WAYS) begin : none
+                assign ram_of[k] = {(DW+PW+BW){1'b0}};
+            end else if (4*k + 3 >= WAYS) begin : some
+                assign ram_of[k] = ram_or[WAYS - 1];
+            end else begin : four
+                assign ram_of[k] = ram_or[4*k + 3];
             end
         end
         for (k = 0; k < STASH; k = k + 1) begin : stash_picks
@@ -343,12 +353,17 @@ module ord_table #(
                 : is_was ? {was_entry[h][137:64], was_place[h], was_bucket[h]} : flight[h + 1];
         end
     endgenerate
-    wire                   p2_known;
-    reg                    p3_hit;
+    wire                   p2_else;   // known from the stash or from what is in flight
+    wire                   p3_hit;
+    reg                    p3_way;
+    reg                    p3_flight;
+    reg                    p3_else;
     reg  [DW+PW+BW-1:0]    p3_order;
     reg                    young_put; // the message now in c+2 put it, or changed it
     reg                    young_was;
-    assign p2_known = flight_known[0] ? flight_live[0] : (|p2_hit) || (|p2_stash_hit);
+    assign p2_order_else = flight_known[0] ? flight[0] : {stash_or[STASH-1], {BW{1'b0}}};
+    assign p2_else = flight_known[0] ? flight_live[0] : |p2_stash_hit;
+    assign p3_hit = p3_else || (p3_way && !p3_flight);
     always @(posedge clk) begin
         if (rst) begin
             young_put <= 1'b0;
@@ -358,8 +373,10 @@ module ord_table #(
             young_was <= p2_valid && same_was[0] && v_takes;
         end
         if (p2_valid) begin
-            p3_hit <= p2_known;
-            p3_order <= flight_known[0] ? flight[0] : ram_or[WAYS-1] | {stash_or[STASH-1], {BW{1'b0}}};
+            p3_way <= |p2_hit;
+            p3_flight <= flight_known[0];
+            p3_else <= p2_else;
+            p3_order <= p2_order_else | ((ram_of[0] | ram_of[1] | ram_of[2] | ram_of[3]) & {(DW+PW+BW){!flight_known[0]}});
         end
     end
 
@@ -471,7 +488,11 @@ module ord_table #(
 
     reg  v_look;
     reg  v_adds;
-    reg  v_known;  // the new reference is in the book already
+    wire v_known;  // the new reference is in the book already
+    reg  v_known_way;
+    reg  v_known_flight;
+    reg  v_known_else;
+    assign v_known = v_known_else || (v_known_way && !v_known_flight);
     reg  v_no_room;
     always @(posedge clk) begin
         v_valid <= c_valid && !rst;
@@ -490,7 +511,9 @@ module ord_table #(
             v_place <= c_order[BW +: PW];
             v_bucket <= c_order[BW-1:0];
             v_put_ref <= c_put_ref;
-            v_known <= p2_known;
+            v_known_way <= |p2_hit;
+            v_known_flight <= flight_known[0];
+            v_known_else <= p2_else;
             v_no_room <= !in_table && stash_full;
             v_put_place <= in_table ? best_place[TABLES - 1] : WAYS + {{(PW-STASH_LOG2){1'b0}}, stash_index};
             v_put_bucket <= best_bucket[TABLES - 1];
@@ -514,6 +537,9 @@ module ord_table #(
                 always @(posedge clk) begin
                     was_valid[h] <= v_takes && !rst;
                     put_valid[h] <= v_puts && !rst;
+                    put_way[h] <= v_way_put & {WAYS{!rst}};
+                    kept_way[h] <= v_way_kept & {WAYS{!rst}};
+                    left_way[h] <= v_way_left & {WAYS{!rst}};
                     if (v_valid) begin
                         was_live[h] <= v_live;
                         was_entry[h] <= v_after;
@@ -528,6 +554,9 @@ module ord_table #(
                 always @(posedge clk) begin
                     was_valid[h] <= was_valid[h - 1] && !rst;
                     put_valid[h] <= put_valid[h - 1] && !rst;
+                    put_way[h] <= put_way[h - 1] & {WAYS{!rst}};
+                    kept_way[h] <= kept_way[h - 1] & {WAYS{!rst}};
+                    left_way[h] <= left_way[h - 1] & {WAYS{!rst}};
                     if (was_valid[h - 1]) begin
                         was_live[h] <= was_live[h - 1];
                         was_entry[h] <= was_entry[h - 1];
@@ -624,10 +653,13 @@ module ord_table #(
         end
     end
 `ifdef YOSYS
-    // What norm_pace gives: distances, and the reads in time. References are small so that they meet.
+    // What norm_pace gives: distances, and the reads in time. References are small so that they meet, the other numbers so
+    // that the solver ends.
     always @(posedge clk) begin
         if (!f_started) assume(rst);
         assume(look_ref < 4 && c_msg[`BM_REF] < 4 && c_msg[`BM_REF2] < 4);
+        assume(c_msg[`BM_SHARES] < 4 && c_msg[`BM_PRICE] < 4 && c_msg[`BM_SYM] < 2 && c_msg[`BM_CODE] == 0);
+        assume(c_msg[`BM_TIME] == 0 && c_msg[`BM_LOCATE] == 0 && c_msg[`BM_AUX] == 0 && c_msg[`BM_RX] == 0);
         if (c_valid) begin
             assume(ready && !f_was_c);
             assume(c_msg[`BM_OP] <= `BOP_REPLACE);

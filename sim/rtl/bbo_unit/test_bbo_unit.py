@@ -129,7 +129,7 @@ class Bench:
         op, side, verdict = m["op"], m["side"], m["verdict"]
         halts = [("h", rng.choice(b"QBXK") << 8 | code) for code in b"HTT"]
         kind, aux = rng.choice([("H", ord("T")), ("H", ord("P")), *halts, ("R", 0)])
-        order = m.get("order", (rng.getrandbits(31), rng.getrandbits(32)))
+        order: tuple[int, int] = m.get("order", (rng.getrandbits(31), rng.getrandbits(32)))
         locate = number + 50
         dut.next_symidx.value = number
         known = [symbol.known[0], symbol.known[1]]
@@ -157,7 +157,7 @@ class Bench:
         self, symbol: Symbol, m: dict[str, Any], order: tuple[int, int], known: list[tuple[int, int] | None]
     ) -> tuple[int, int] | None:
         """Applies the change; the best of the side after it, None when only the ladder can know."""
-        op, side, verdict = m["op"], m["side"], m["verdict"]
+        op, side, verdict = m["op"], int(m["side"]), m["verdict"]
         takes = op in TAKES and verdict in ("OK", "FULL")
         adds = op in ("ADD", "REPLACE") and verdict == "OK"
         levels, before = symbol.levels[side], known[side]
@@ -184,7 +184,9 @@ class Bench:
             return None
         return after
 
-    def compare(self, symbol: Symbol, m: dict[str, Any], wanted: Any, known: list[Any], owner: int | None) -> None:
+    def compare(
+        self, symbol: Symbol, m: dict[str, Any], wanted: Any, known: list[tuple[int, int] | None], owner: int | None
+    ) -> None:
         """Everything that stage v shows."""
         dut, side = self.dut, m["side"]
         changes = m["op"] in ("ADD", *TAKES) and m["verdict"] in ("OK", "FULL")

@@ -286,9 +286,9 @@ class BookModel:
             return [self.record(m, m.type, m.ref, 0, 0, F.UNKNOWN_REF, before)]
         if order.symidx != m.symidx:
             owner = self.symbol(order.symidx)
-            first = self.contradiction(replace(m, symidx=order.symidx, locate=owner.locate), BAD_FIELD, m.ref, 0)
-            first[0].flags |= F.MORE
-            return first + self.contradiction(m, BAD_FIELD, m.ref, 0)
+            told = self.contradiction(replace(m, symidx=order.symidx, locate=owner.locate), BAD_FIELD, m.ref, 0)
+            told[0].flags |= F.MORE
+            return told + self.contradiction(m, BAD_FIELD, m.ref, 0)
         sell = F.SELL if order.side else 0
         if kind == "U":
             return self.swap(m, order, sell, before)

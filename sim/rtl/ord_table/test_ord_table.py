@@ -100,7 +100,7 @@ async def random_messages(dut: Any) -> None:
         }  # fmt: skip
         if op == "ADD":
             m["ref2"], m["shares"] = 0, max(1, m["shares"])
-        reads = {}
+        reads: dict[int, int] = {}
         while True:
             at += rng.choice((2, 2, 2, 3, 4, 5)) if not reads else 1
             reads = {} if op == "ADD" else {at - 3 - lead: ref}
@@ -141,3 +141,70 @@ async def random_messages(dut: Any) -> None:
     assert int(dut.stat_stash.value) == table.places.in_stash
     dut._log.info("verdicts %s, %d orders left, %d in the stash", seen, len(table.orders), table.places.in_stash)
     assert set(seen) == {"OK", "UNKNOWN", "CONTRA", "WRONG", "DROP", "FULL"}
+
+
+async def one(dut: Any, op: str, m: dict[str, int], lead: int) -> int:
+    """One message by itself, looked up as late as it may be; returns its verdict."""
+    reads = {} if op == "ADD" else {0: m["ref"]}
+    if op in ("ADD", "REPLACE"):
+        reads[1] = m["ref"] if op == "ADD" else m["ref2"]
+    for now in range(4 + lead):
+        dut.look_valid.value = int(now in reads)
+        dut.look_ref.value = reads.get(now, 0)
+        dut.c_valid.value = int(now == 3 + lead)
+        dut.c_msg.value = pack(**m) if now == 3 + lead else 0
+        await RisingEdge(dut.clk)
+    dut.c_valid.value = 0
+    await FallingEdge(dut.clk)
+    assert dut.v_valid.value == 1
+    verdict = int(dut.v_verdict.value)
+    await RisingEdge(dut.clk)
+    return verdict
+
+
+@cocotb.test()
+async def fills_up(dut: Any) -> None:
+    """From empty to beyond the stash: each order that does not fit is told; emptied again; a reset with messages on their way."""
+    rng = random.Random(cocotb.RANDOM_SEED)
+    built = {"TABLES": 4, "SLOTS": 4, "BUCKET_LOG2": 12, "STASH_LOG2": 4, "RAM_REG": 0} | parameters()
+    lead = built["RAM_REG"]
+    stash = 1 << built["STASH_LOG2"]
+    cycles = Cycles(dut)
+    dut.c_valid.value = dut.look_valid.value = 0
+    await cycles.start()
+    for _ in range(2):
+        while dut.ready.value != 1:
+            await RisingEdge(dut.clk)
+        table = Table(OrderPlaces(built["TABLES"], built["SLOTS"], built["BUCKET_LOG2"], stash))
+        told = in_stash = 0
+        plain = {"sym": 5, "row": 1, "side": 0, "shares": 7, "price": 100}
+        while told < 3 * stash:
+            m = plain | {"ref": rng.getrandbits(64), "type": ord("A"), "op": CODES["BOP_ADD"]}
+            wanted = table.apply("ADD", m)[0]
+            assert await one(dut, "ADD", m, lead) == CODES[f"BV_{wanted}"]
+            told += wanted == "FULL"
+            in_stash = max(in_stash, table.places.in_stash)
+        await cycles.wait(6)
+        assert in_stash == stash, "the stash was never full"
+        assert int(dut.stat_stash.value) == stash
+        assert int(dut.stat_live.value) == int(dut.stat_peak.value) == len(table.orders)
+        live = list(table.orders)
+        for ref in live:
+            m = plain | {"ref": ref, "type": ord("D"), "op": CODES["BOP_DELETE"]}
+            table.apply("DELETE", m)
+            assert await one(dut, "DELETE", m, lead) == CODES["BV_OK"]
+        await cycles.wait(6)
+        assert int(dut.stat_live.value) == int(dut.stat_stash.value) == 0
+        for ref in live[:8]:
+            m = plain | {"ref": ref, "type": ord("A"), "op": CODES["BOP_ADD"]}
+            assert await one(dut, "ADD", m, lead) == CODES["BV_OK"]
+        dut.rst.value = 1
+        await RisingEdge(dut.clk)
+        dut.rst.value = 0
+        await RisingEdge(dut.clk)
+        while dut.ready.value != 1:
+            await RisingEdge(dut.clk)
+        assert int(dut.stat_live.value) == int(dut.stat_peak.value) == int(dut.stat_stash.value) == 0
+        for ref in live[:8]:
+            m = plain | {"ref": ref, "type": ord("D"), "op": CODES["BOP_DELETE"]}
+            assert await one(dut, "DELETE", m, lead) == CODES["BV_UNKNOWN"]
