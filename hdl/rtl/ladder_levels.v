@@ -1,6 +1,6 @@
 // Shares at each level of the price ladder: a bid's and an ask's level share one word of 2 x QTY_W bits.
 // Latency: `at`, `at_side` to `shares` 2 cycles, the second in a register right behind the RAM. Throughput: one read and
-// one write per cycle; a read of the word that is written at the same edge returns anything. Contents are undefined until
+// one write per cycle; a read of a side's level that is written at the same edge returns anything. Contents are undefined until
 // written. Nothing can overflow.
 // A small memory is cut into columns of one bit and 2^14 words, so that block RAM needs no multiplexer before that
 // register; a large one stays whole, for UltraRAM, which has its own cascades.

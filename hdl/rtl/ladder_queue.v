@@ -8,7 +8,8 @@
 `default_nettype none
 `include "book_msg.vh"
 module ladder_queue #(
-    parameter SYM_LOG2 = 8
+    parameter SYM_LOG2 = 8,
+    parameter PLACE_W = 12
 ) (
     input  wire                clk,
     input  wire                rst,
@@ -37,15 +38,20 @@ module ladder_queue #(
     output wire [31:0]         price,
     output wire [31:0]         amount,
     output wire [3:0]          count,
+    output wire [PLACE_W-1:0]  place,  // low bits of the price's key
     output reg                 stat_overrun
 );
     localparam QL = 3;
-    localparam QW = 7 + SYM_LOG2 + 1 + 32 + 32 + 4;
+    localparam QW = 7 + SYM_LOG2 + 1 + 32 + 32 + 4 + PLACE_W;
 
     // Stage v: the change.
     reg           v_cheap_old;
     reg           v_cheap_new;
+    reg           v_is_add;
+    wire [PLACE_W-1:0] v_place_old;
+    wire [PLACE_W-1:0] v_place_new;
     wire [3:0]    v_op;
+    wire [31:0]   v_new;
     wire          v_ok;
     wire          v_replaces;
     wire          v_drops;  // a replace whose new order did not fit
@@ -56,19 +62,21 @@ module ladder_queue #(
     wire          v_asks;
     wire          v_push;
     wire [31:0]   v_amount;
-    wire          v_is_add;
     wire [QW-1:0] v_change;
     reg           twin_valid;
     reg  [QW-1:0] twin_change;
     always @(posedge clk) begin
         v_cheap_old <= c_price < 32'd10000;
         v_cheap_new <= c_msg[`BM_PRICE] < 32'd10000;
+        v_is_add <= c_msg[`BM_OP] == `BOP_ADD;
     end
+    ladder_place #(.WIDTH(PLACE_W)) place_old (.price(v_price[13:0]), .cheap(v_cheap_old), .side(v_side), .place(v_place_old));
+    ladder_place #(.WIDTH(PLACE_W)) place_new (.price(v_new[13:0]), .cheap(v_cheap_new), .side(v_side), .place(v_place_new));
     assign v_op = v_msg[`BM_OP];
     assign v_ok = v_verdict == `BV_OK;
     assign v_replaces = v_op == `BOP_REPLACE && v_ok;
     assign v_drops = v_op == `BOP_REPLACE && v_verdict == `BV_FULL;
-    assign v_is_add = v_op == `BOP_ADD;
+    assign v_new = v_msg[`BM_PRICE];
     assign v_adds = v_is_add && v_ok;
     assign v_takes = v_drops || (v_ok && (v_op == `BOP_EXEC || v_op == `BOP_CANCEL || v_op == `BOP_DELETE || v_op == `BOP_REPLACE));
     assign v_clears = v_op == `BOP_MARK && v_msg[`BM_CODE] == 8'd0;
@@ -77,10 +85,12 @@ module ladder_queue #(
     assign v_push = v_valid && (v_adds || v_takes || v_asks || v_clears);
     assign v_amount = v_op == `BOP_DELETE || v_op == `BOP_REPLACE ? v_shares : v_msg[`BM_SHARES];
     assign v_change = {v_adds, v_takes, !v_replaces, 1'b0, v_asks && !v_replaces, v_clears, v_side, v_msg[84 +: SYM_LOG2],
-                       v_is_add ? v_cheap_new : v_cheap_old, v_is_add ? v_msg[`BM_PRICE] : v_price, v_amount, v_count};
+                       v_is_add ? v_cheap_new : v_cheap_old, v_is_add ? v_new : v_price, v_amount, v_count,
+                       v_is_add ? v_place_new : v_place_old};
     always @(posedge clk) begin
         twin_valid <= v_valid && v_replaces && !rst;
-        twin_change <= {3'b101, 1'b1, v_asks, 1'b0, v_side, v_msg[84 +: SYM_LOG2], v_cheap_new, v_msg[`BM_PRICE], v_msg[`BM_SHARES], v_count};
+        twin_change <= {3'b101, 1'b1, v_asks, 1'b0, v_side, v_msg[84 +: SYM_LOG2], v_cheap_new, v_new, v_msg[`BM_SHARES], v_count,
+                        v_place_new};
     end
 
     // Those that wait: the first in a register, the others behind it in a ring.
@@ -107,9 +117,10 @@ module ladder_queue #(
     assign first_free = !first_valid || can_go;
     assign wait_ring = push && first_valid && (!can_go || ring_some);
     assign put_ring = wait_ring && !ring_full;
-    assign change = first_valid ? first : push_change;
-    assign go = can_go && (first_valid || push);
-    assign {adds, takes, last, twin, slow, clear, side, sym, cheap, price, amount, count} = change;
+    // A replace's second change comes one cycle behind its first and never finds the way free.
+    assign change = first_valid ? first : v_change;
+    assign go = can_go && (first_valid || v_push);
+    assign {adds, takes, last, twin, slow, clear, side, sym, cheap, price, amount, count, place} = change;
     always @(posedge clk) begin
         if (rst) begin
             put_at <= {(QL+1){1'b0}};

@@ -111,8 +111,8 @@ module ladder_tell #(
     // L6: told.
     wire        writes;
     wire [BW:0] new_best;
-    wire [BW:0] bid_after;
-    wire [BW:0] ask_after;
+    wire [BW-1:0] bid_after;
+    wire [BW-1:0] ask_after;
     assign writes = l6_valid && l6_changes;
     assign late_write = writes && l6_last;
     assign late_symidx = l6_sym;
@@ -124,14 +124,14 @@ module ladder_tell #(
     assign late_valid = l6_valid && l6_last && l6_slow;
     assign late_changed = l6_changed;
     assign new_best = {l6_lost, late_price, late_shares};
-    assign bid_after = l6_changes && !l6_side ? new_best : l6_bid;
-    assign ask_after = l6_changes && l6_side ? new_best : l6_ask;
+    assign bid_after = l6_changes && !l6_side ? new_best[BW-1:0] : l6_bid[BW-1:0];
+    assign ask_after = l6_changes && l6_side ? new_best[BW-1:0] : l6_ask[BW-1:0];
     assign late_stale_before = l6_bid[BW] || l6_ask[BW];
     assign late_stale = l6_changes ? l6_lost || (l6_side ? l6_bid[BW] : l6_ask[BW]) : l6_bid[BW] || l6_ask[BW];
     assign {before_bid, before_bid_shares} = l6_bid[BW-1:0];
     assign {before_ask, before_ask_shares} = l6_ask[BW-1:0];
-    assign {after_bid, after_bid_shares} = bid_after[BW-1:0];
-    assign {after_ask, after_ask_shares} = ask_after[BW-1:0];
+    assign {after_bid, after_bid_shares} = bid_after;
+    assign {after_ask, after_ask_shares} = ask_after;
     always @(posedge clk) begin
         mark_valid <= !rst && l6_valid && ((l6_changes && l6_last && l6_lost && !l6_own[BW+1])
             || (l6_clear && (l6_bid[BW] || l6_ask[BW])));

@@ -1,8 +1,8 @@
-// Price to tick to key of the price ladder: exact, without a multiplier.
+// Price to tick to group of the price ladder, exact, without a multiplier; its low bits, wanted earlier: ladder_place.v.
 // Ticks: $0.01 from $1.00 up, $0.0001 below: tick = price below 10000, else 9900 + price / 100. The division of a multiple of
 // 100 is a multiplication by 25's inverse modulo 2^30, done as a sum of five tables of six bits each. A bid's key is its tick,
 // an ask's the complement: the best key is the highest on both sides.
-// Latency: `price` to `place` 0 cycles (its low bits address RAMs at once), to `group` 2, to `off` 3.
+// Latency: `price` to `group` 2 cycles, to `off` 3.
 // Throughput: one price per cycle. A price that is off the tick is told by `off`; nothing else can go wrong, none can overflow.
 `default_nettype none
 module ladder_tick (
@@ -10,7 +10,6 @@ module ladder_tick (
     input  wire [31:0] price,
     input  wire        cheap, // price below 10000
     input  wire        side,  // 1 = ask
-    output wire [11:0] place, // low bits of the key
     output wire [18:0] group, // high bits: key / 64
     output reg         off    // no multiple of the tick, or too high
 );
@@ -30,7 +29,6 @@ module ladder_tick (
 
     wire [29:0] low;
     assign low = part0 + {part1, 6'd0};
-    assign place = (cheap ? price[11:0] : low[11:0]) ^ {12{side}};
 
     reg  [29:0] low1;
     reg  [17:0] high1;

@@ -14,8 +14,8 @@
 //   L1  in block RAM               the level's shares are read
 //   L2  bitmaps, with what the changes 2 and 4 cycles ahead left of them; window compares
 //   L3  shares after; next level below in its group, next group below in the window
-//   L4  shares are written         the next level's shares and the next group's head are read
-//   L5  state and word are written; in block RAM
+//   L4                             the next level's shares and the next group's head are read
+//   L5  in block RAM               state, word and shares are written
 //   L6  ladder_tell: the best level is one of the own, the next level, the next group's head, the one before
 // Both searches look for what follows if this level is used up, so they start before its shares are known.
 // The ladder knows no orders: a change of a level that it does not hold is `stat_broken`, and the side is lost.
@@ -91,19 +91,19 @@ module px_ladder #(
     wire [31:0]         l0_price;
     wire [31:0]         l0_amount;
     wire [3:0]          l0_count;
-    wire [11:0]         l0_place;
+    wire [IW-1:0]       l0_place;
     wire [GW-1:0]       l2_group;
     wire                l3_off;
-    ladder_queue #(.SYM_LOG2(SYM_LOG2)) door (
+    ladder_queue #(.SYM_LOG2(SYM_LOG2), .PLACE_W(IW)) door (
         .clk(clk), .rst(rst), .ready(ready), .c_msg(c_msg), .c_price(c_price),
         .v_valid(v_valid), .v_msg(v_msg), .v_verdict(v_verdict), .v_price(v_price), .v_shares(v_shares), .v_side(v_side),
         .v_slow_ok(v_slow_ok), .v_slow_not(v_slow_not), .v_count(v_count),
         .go(l0_go), .adds(l0_adds), .takes(l0_takes), .last(l0_last), .twin(l0_twin), .slow(l0_slow), .clear(l0_clear),
         .side(l0_side), .sym(l0_sym), .cheap(l0_cheap), .price(l0_price), .amount(l0_amount), .count(l0_count),
-        .stat_overrun(stat_overrun)
+        .place(l0_place), .stat_overrun(stat_overrun)
     );
     ladder_tick tick (
-        .clk(clk), .price(l0_price), .cheap(l0_cheap), .side(l0_side), .place(l0_place), .group(l2_group), .off(l3_off)
+        .clk(clk), .price(l0_price), .cheap(l0_cheap), .side(l0_side), .group(l2_group), .off(l3_off)
     );
 
     // What a change carries through the stages.
@@ -138,8 +138,8 @@ module px_ladder #(
     reg [IW-1:0] l2_place;
     reg [IW-1:0] l3_place;
     reg [IW-1:0] l4_place;
-    reg [GL-1:0] l5_place;       // of the group
-    reg [GL-1:0] l6_place;
+    reg [IW-1:0] l5_place;
+    reg [GL-1:0] l6_place;       // of the group
     reg [SS-1:0] l6_book;
     wire [SS-1:0] l1_book;       // {symbol, side}
     wire [SS-1:0] l3_book;
@@ -194,12 +194,12 @@ module px_ladder #(
         l1_amount <= l0_amount;
         l2_amount <= l1_amount;
         l3_amount <= l2_amount;
-        l1_place <= l0_place[IW-1:0];
+        l1_place <= l0_place;
         l2_place <= l1_place;
         l3_place <= l2_place;
         l4_place <= l3_place;
-        l5_place <= l4_place[IW-1:6];
-        l6_place <= l5_place;
+        l5_place <= l4_place;
+        l6_place <= l5_place[IW-1:6];
     end
 
     // L1: masks of the level in its word and of the group in the window; is a change ahead of the same side, group, level?
@@ -209,21 +209,21 @@ module px_ladder #(
     wire [NG-1:0] l1_upto;       // groups' places up to the own
     wire [NG-1:0] l1_from_last;  // from the last that the window would hold with the own group on top
     wire [GL-1:0] l1_group_place;
-    wire [GL-1:0] l1_last_place;
+    wire [63:0]   l1_level_upto;
     wire          l1_near;       // 2 cycles ahead
     wire          l1_far;        // 4
     assign l1_group_place = l1_place[IW-1:6];
-    assign l1_last_place = l1_group_place + 2;
+    mask_table level_masks (.number(l1_place[5:0]), .mask(l1_level_upto));
+    mask_table #(.LOG2(GL)) group_masks (.number(l1_group_place), .mask(l1_upto));
+    mask_table #(.LOG2(GL), .FROM(2)) last_masks (.number(l1_group_place), .mask(l1_from_last));
+    assign l1_under = l1_level_upto >> 1;
     genvar g;
     generate
-        for (g = 0; g < 64; g = g + 1) begin : level_masks
+        for (g = 0; g < 64; g = g + 1) begin : level_bits
             assign l1_bit[g] = l1_place[5:0] == g;
-            assign l1_under[g] = l1_place[5:0] > g;
         end
-        for (g = 0; g < NG; g = g + 1) begin : group_masks
+        for (g = 0; g < NG; g = g + 1) begin : group_bits
             assign l1_group_bit[g] = l1_group_place == g;
-            assign l1_upto[g] = {1'b1, l1_group_place} >= NG + g;
-            assign l1_from_last[g] = l1_last_place <= g;
         end
     endgenerate
     assign l1_near = l3_valid && l3_book == l1_book;
@@ -238,6 +238,7 @@ module px_ladder #(
     reg           l2_near_group;
     reg           l2_far_group;
     reg           l2_near_level;
+    reg           l2_far_level;
     reg  [ST-1:0] l2_state_raw;
     reg  [63:0]   l2_word_raw;
     wire [ST-1:0] state_read;
@@ -251,8 +252,9 @@ module px_ladder #(
         l2_near <= l1_near;
         l2_far <= l1_far;
         l2_near_group <= l1_near && l3_place[IW-1:6] == l1_group_place;
-        l2_far_group <= l1_far && l5_place == l1_group_place;
+        l2_far_group <= l1_far && l5_place[IW-1:6] == l1_group_place;
         l2_near_level <= l1_near && l3_place == l1_place;
+        l2_far_level <= l1_far && l5_place == l1_place;
         l2_state_raw <= state_read;
         l2_word_raw <= word_read;
     end
@@ -262,7 +264,10 @@ module px_ladder #(
     reg  [63:0]   l4_bit;
     reg           l4_live;       // the level holds shares
     reg           l4_put;        // level and word are to be written
-    reg  [QTY_W-1:0] l4_qty;
+    reg  [QTY_W-1:0] l4_sum;
+    reg           l4_too_many;   // shares for QTY_W bits
+    reg           l4_short;      // more is taken than there is
+    wire [QTY_W-1:0] l4_qty;
     reg  [NG-1:0] l4_keep;       // the window's other groups
     reg  [NG-1:0] l4_group_bit;
     reg           l4_group_live;
@@ -272,6 +277,17 @@ module px_ladder #(
     reg  [NG-1:0] l4_upto;       // places up to a group that is, or was just now, the top: from there all groups follow
     reg  [GH-1:0] l4_lap;        // that group's high bits
     reg           l4_lost;
+    reg           l4_rises;
+    reg           l4_drops;      // some groups do not stay
+    reg           l4_far_down;   // an order beyond the window
+    reg           l4_floor_on;   // before the change
+    reg  [GW-1:0] l4_floor;
+    reg  [GW-1:0] l4_group;
+    reg  [GW-1:0] l4_end;        // where the window ends with this group on top
+    reg           l4_add;
+    reg           l4_take;
+    reg           l4_used;
+    wire          l4_broken;
     wire [63:0]   l4_word;
     wire [NG-1:0] l4_groups;
     wire [GW-1:0] l4_top_now;
@@ -286,6 +302,7 @@ module px_ladder #(
     reg           l5_floor_on;
     reg  [GW-1:0] l5_floor;
     reg           l6_put;
+    reg  [QTY_W-1:0] l6_qty;
     reg  [63:0]   l6_word;
     reg  [NG-1:0] l6_groups;
     reg  [GW-1:0] l6_top;
@@ -295,6 +312,7 @@ module px_ladder #(
     reg  [GW+1:0] l7_bounds;
     assign l4_word = l4_rest | (l4_bit & {64{l4_live}});
     assign l4_groups = l4_keep | (l4_group_bit & {NG{l4_group_live}});
+    assign l4_qty = l4_sum | {QTY_W{l4_too_many}};
     assign l4_top_now = l4_fell ? l4_second : l4_top;
     always @(posedge clk) begin
         l5_put <= l4_put;
@@ -304,8 +322,9 @@ module px_ladder #(
         l5_top <= l4_top_now;
         l5_upto <= l4_upto;
         l5_lap <= l4_lap;
-        l5_lost <= l4_lost;
+        l5_lost <= l4_lost || l4_broken || (l4_add && l4_too_many);
         l6_put <= l5_put;
+        l6_qty <= l5_qty;
         l6_word <= l5_word;
         l6_groups <= l5_groups;
         l6_top <= l5_top;
@@ -324,25 +343,46 @@ module px_ladder #(
     wire [GW-1:0] l2_raw_top;
     wire [GW-1:0] l2_top;
     wire [GW:0]   l2_beyond;
-    wire [GH:0]   l2_end;       // lap in which the window ends with the own group on top, plus one
+    wire [GH:0]   l2_own_lap;
+    wire          l2_wraps;     // with the own group on top the window ends in this lap, else in the one below
+    wire          l2_lap_over;
+    wire          l2_lap_same;
+    wire          l2_near_put;
+    wire [63:0]   l2_at;
+    wire [63:0]   l2_above;
+    wire [QTY_W-1:0] l2_taken;
+    wire          l2_under_raw; // at the floor or below, for each floor that may be the side's
+    wire          l2_under_far;
+    wire          l2_under_old;
+    wire          l2_under_near;
+    wire          l2_under_end;
+    wire          l4_evicts;
     assign l2_raw_top = l2_state_raw[NG +: GW];
-    generate
-        for (g = 0; g < NG; g = g + 1) begin : raw_masks
-            assign l2_raw_upto[g] = {1'b1, l2_raw_top[GL-1:0]} >= NG + g;
-        end
-    endgenerate
+    mask_table #(.LOG2(GL)) raw_masks (.number(l2_raw_top[GL-1:0]), .mask(l2_raw_upto));
     assign l2_word = l2_near_group && l4_put ? l4_word : l2_far_group && l6_put ? l6_word : l2_word_raw;
     assign l2_groups = l2_near ? l4_groups : l2_far ? l6_groups : l2_state_raw[NG-1:0];
     assign l2_order = l2_near ? l4_upto : l2_far ? l6_upto : l2_raw_upto;
     assign l2_lap = l2_near ? l4_lap : l2_far ? l6_lap : l2_raw_top[GW-1:GL];
     assign l2_top = l2_near ? l4_top_now : l2_far ? l6_top : l2_raw_top;
     assign l2_beyond = {1'b0, l2_group} + SPAN;
-    assign l2_end = {1'b0, l2_group[GW-1:GL]} + {{GH{1'b0}}, &l2_group[GL-1:1]};
+    assign l2_own_lap = {1'b0, l2_group[GW-1:GL]};
+    assign l2_wraps = &l2_group[GL-1:1];
+    assign l2_lap_over = {1'b0, l2_lap} > l2_own_lap;
+    assign l2_lap_same = {1'b0, l2_lap} == l2_own_lap;
+    assign l2_at = l2_word & l2_bit;
+    assign l2_above = l2_word & ~l2_under & ~l2_bit;
+    assign l2_near_put = l2_near_level && l4_put;
+    assign l2_taken = {{(QTY_W-32){1'b0}}, l2_amount};
+    assign l2_under_raw = l2_state_raw[NG + 2*GW] && l2_group <= l2_state_raw[NG + GW +: GW];
+    assign l2_under_far = l6_bounds[GW] && l2_group <= l6_bounds[GW-1:0];
+    assign l2_under_old = l4_floor_on && l2_group <= l4_floor;
+    assign l2_under_near = l2_group <= l4_group;
+    assign l2_under_end = l2_group <= l4_end;
     reg  [63:0]   l3_rest;
     reg  [63:0]   l3_below;
     reg  [63:0]   l3_bit;
-    reg           l3_level_used;
-    reg           l3_above;     // a better level in its group
+    reg  [3:0]    l3_used_parts;  // the level is used, one bit per quarter of the word
+    reg  [3:0]    l3_above_parts; // a better level in its group
     reg  [NG-1:0] l3_first;     // the other groups: those of the order's first lap,
     reg  [NG-1:0] l3_wrapped;   // and of the lap below
     reg  [NG-1:0] l3_group_bit;
@@ -362,15 +402,17 @@ module px_ladder #(
     reg           l3_wrapped_cut;
     reg           l3_near;
     reg           l3_far;
-    reg           l3_near_level;
-    reg           l3_near_same; // the level's shares two ahead are what is taken
+    reg           l3_forward;      // the level's shares come from a change ahead
+    reg  [QTY_W-1:0] l3_forwarded;
+    reg           l3_forward_same; // and are what is taken
+    reg           l3_below_floor;
     reg  [GW+1:0] l3_raw;       // {lost, floor on, floor}
     always @(posedge clk) begin
         l3_rest <= l2_word & ~l2_bit;
         l3_below <= l2_word & l2_under;
         l3_bit <= l2_bit;
-        l3_level_used <= |(l2_word & l2_bit);
-        l3_above <= |(l2_word & ~l2_under & ~l2_bit);
+        l3_used_parts <= {|l2_at[63:48], |l2_at[47:32], |l2_at[31:16], |l2_at[15:0]};
+        l3_above_parts <= {|l2_above[63:48], |l2_above[47:32], |l2_above[31:16], |l2_above[15:0]};
         l3_first <= l2_groups & ~l2_group_bit & l2_order;
         l3_wrapped <= l2_groups & ~l2_group_bit & ~l2_order;
         l3_group_bit <= l2_group_bit;
@@ -384,14 +426,16 @@ module px_ladder #(
         l3_over <= l2_group > l2_top;
         l3_is_top <= l2_group == l2_top;
         l3_under <= l2_beyond < {1'b0, l2_top};
-        l3_first_in <= {1'b0, l2_lap} >= l2_end;
-        l3_first_cut <= {1'b0, l2_lap} + 1'b1 == l2_end;
-        l3_wrapped_in <= {1'b0, l2_lap} > l2_end;
-        l3_wrapped_cut <= {1'b0, l2_lap} == l2_end;
+        l3_first_in <= l2_lap_over || (l2_lap_same && !l2_wraps);
+        l3_first_cut <= l2_wraps ? l2_lap_same : {1'b0, l2_lap} == l2_own_lap - 1'b1;
+        l3_wrapped_in <= l2_lap_over && !(l2_wraps && {1'b0, l2_lap} == l2_own_lap + 1'b1);
+        l3_wrapped_cut <= l2_wraps ? {1'b0, l2_lap} == l2_own_lap + 1'b1 : l2_lap_same;
         l3_near <= l2_near;
         l3_far <= l2_far;
-        l3_near_level <= l2_near_level;
-        l3_near_same <= l4_qty == {{(QTY_W-32){1'b0}}, l2_amount};
+        l3_forward <= l2_near_put || (l2_far_level && l6_put);
+        l3_forwarded <= l2_near_put ? l4_qty : l6_qty;
+        l3_forward_same <= l2_near_put ? l4_sum == l2_taken && !l4_too_many : l6_qty == l2_taken;
+        l3_below_floor <= l2_near ? (l4_evicts ? l2_under_end : l4_far_down ? l2_under_near : l2_under_old) : l2_far ? l2_under_far : l2_under_raw;
         l3_raw <= l2_state_raw[ST-1 -: GW+2];
     end
 
@@ -403,38 +447,34 @@ module px_ladder #(
     wire             l3_holds;     // on the tick, above the floor
     wire             l3_usable;    // the group's place in the window is its own
     wire             l3_used;
+    wire             l3_above;
     wire             l3_better;    // a better level in its group
     wire             l3_far_down;
     wire             l3_add;
     wire             l3_take;
     wire             l3_tops;      // the own group becomes the top
     wire             l3_rises;     // above another
-    wire             l3_near_put;
     wire [QTY_W-1:0] l3_base;
     wire [QTY_W:0]   l3_change;
     wire [QTY_W:0]   l3_sum;
     wire             l3_equal;
-    wire             l3_broken;
-    wire             l3_taken;
     wire             l3_empties;   // the level
     wire             l3_dies;      // the group
     assign {l3_lost, l3_floor_on, l3_floor} = l3_near ? {l5_lost, l5_floor_on, l5_floor} : l3_far ? l7_bounds : l3_raw;
-    assign l3_holds = !l3_off && !(l3_floor_on && l3_group <= l3_floor);
+    assign l3_holds = !l3_off && !l3_below_floor;
     assign l3_usable = l3_group_used && !l3_over && !l3_under;
-    assign l3_used = l3_level_used && l3_usable;
+    assign l3_used = |l3_used_parts && l3_usable;
+    assign l3_above = |l3_above_parts;
     assign l3_better = l3_above && l3_usable;
     assign l3_far_down = l3_under && !l3_empty;
     assign l3_add = l3_adds && l3_holds && !l3_far_down;
     assign l3_take = l3_takes && l3_holds;
     assign l3_tops = l3_add && (l3_empty || l3_over);
     assign l3_rises = l3_add && !l3_empty && l3_over;
-    assign l3_near_put = l3_near_level && l5_put;
-    assign l3_base = !l3_used ? {QTY_W{1'b0}} : l3_near_put ? l5_qty : level_read;
+    assign l3_base = !l3_used ? {QTY_W{1'b0}} : l3_forward ? l3_forwarded : level_read;
     assign l3_change = {{(QTY_W-31){1'b0}}, l3_amount} ^ {(QTY_W+1){l3_takes}};
     assign l3_sum = {1'b0, l3_base} + l3_change + {{QTY_W{1'b0}}, l3_takes};
-    assign l3_equal = l3_near_put ? l3_near_same : level_read == {{(QTY_W-32){1'b0}}, l3_amount};
-    assign l3_broken = l3_take && (!l3_used || l3_sum[QTY_W]);
-    assign l3_taken = l3_take && !l3_broken;
+    assign l3_equal = l3_forward ? l3_forward_same : level_read == {{(QTY_W-32){1'b0}}, l3_amount};
     assign l3_empties = l3_take && l3_used && l3_equal;
 
     wire [63:0]     below_reversed;
@@ -453,9 +493,9 @@ module px_ladder #(
         for (g = 0; g < NG; g = g + 1) begin : order_turns
             assign order_reversed[g] = l3_first[NG - 1 - g];
             assign order_reversed[NG + g] = l3_wrapped[NG - 1 - g];
-            assign l3_top_upto[g] = {1'b1, l3_top[GL-1:0]} >= NG + g;
         end
     endgenerate
+    mask_table #(.LOG2(GL)) top_masks (.number(l3_top[GL-1:0]), .mask(l3_top_upto));
     prio64 next_level (.bits(below_reversed), .index(below_steps), .none(below_none));
     prio64 #(.LOG2(GL + 1)) next_group (.bits(order_reversed), .index(order_steps), .none(order_none));
     assign l3_dies = l3_empties && !l3_above && below_none;
@@ -463,12 +503,6 @@ module px_ladder #(
     assign wrapped_kept = {NG{l3_wrapped_in}} | (l3_from_last & {NG{l3_wrapped_cut}});
 
     reg              l4_none;      // no other group
-    reg              l4_rises;
-    reg              l4_drops;     // some groups do not stay
-    reg              l4_far_down;
-    reg              l4_floor_on;
-    reg  [GW-1:0]    l4_floor;
-    reg  [GW-1:0]    l4_group;
     reg              l4_own;       // the level is the side's best
     reg              l4_out;       // it was, and is used up
     reg              l4_own_head;  // the same, of its group
@@ -476,7 +510,6 @@ module px_ladder #(
     reg              l4_lower;     // its group holds a level below
     reg              l4_bare;      // nothing is left
     reg  [5:0]       l4_next;      // place of the next level below
-    wire             l4_evicts;
     reg              l5_own;
     reg              l5_out;
     reg              l5_own_head;
@@ -485,12 +518,19 @@ module px_ladder #(
     reg              l5_none;
     reg              l5_bare;
     assign l4_evicts = l4_rises && l4_drops;
+    assign l4_broken = l4_take && (!l4_used || l4_short);
     always @(posedge clk) begin
         l4_rest <= l3_rest & {64{l3_usable}};
         l4_bit <= l3_bit;
         l4_live <= l3_add || (l3_used && !l3_empties);
-        l4_put <= l3_add || l3_taken;
-        l4_qty <= l3_adds && l3_sum[QTY_W] ? {QTY_W{1'b1}} : l3_sum[QTY_W-1:0];
+        l4_put <= l3_add || (l3_take && l3_used);
+        l4_sum <= l3_sum[QTY_W-1:0];
+        l4_too_many <= l3_adds && l3_sum[QTY_W];
+        l4_short <= l3_takes && l3_sum[QTY_W];
+        l4_add <= l3_add;
+        l4_take <= l3_take;
+        l4_used <= l3_used;
+        l4_end <= l3_group - (NG - 1);
         l4_keep <= (l3_first & (first_kept | {NG{!l3_rises}})) | (l3_wrapped & (wrapped_kept | {NG{!l3_rises}}));
         l4_drops <= |(l3_first & ~first_kept) || |(l3_wrapped & ~wrapped_kept) || l3_group_used;
         l4_rises <= l3_rises;
@@ -502,20 +542,20 @@ module px_ladder #(
         l4_none <= order_none;
         l4_upto <= l3_tops ? l3_own_upto : l3_top_upto;
         l4_lap <= l3_tops ? l3_group[GW-1:GL] : l3_top[GW-1:GL];
-        l4_lost <= l3_lost || ((l3_adds || l3_takes) && l3_off) || (l3_add && l3_sum[QTY_W]) || l3_broken;
+        l4_lost <= l3_lost || ((l3_adds || l3_takes) && l3_off);
         l4_floor_on <= l3_floor_on;
         l4_floor <= l3_floor;
         l4_far_down <= l3_adds && l3_holds && l3_far_down;
         l4_group <= l3_group;
-        l4_own <= l3_tops || (l3_add && l3_is_top && !l3_better) || (l3_taken && l3_is_top && !l3_above && !l3_equal);
+        l4_own <= l3_tops || (l3_add && l3_is_top && !l3_better) || (l3_take && l3_used && l3_is_top && !l3_above && !l3_equal);
         l4_out <= l3_empties && l3_is_top && !l3_above;
-        l4_own_head <= (l3_add && !l3_better) || (l3_taken && !l3_above && !l3_equal);
+        l4_own_head <= (l3_add && !l3_better) || (l3_take && l3_used && !l3_above && !l3_equal);
         l4_next_head <= l3_empties && !l3_above && !below_none;
         l4_lower <= !below_none;
         l4_bare <= !l3_add && (l3_empty || (l3_dies && order_none));
         l4_next <= ~below_steps;
         l5_floor_on <= l4_floor_on || l4_evicts || l4_far_down;
-        l5_floor <= l4_evicts ? l4_group - (NG - 1) : l4_far_down ? l4_group : l4_floor;
+        l5_floor <= l4_evicts ? l4_end : l4_far_down ? l4_group : l4_floor;
         l5_own <= l4_own;
         l5_out <= l4_out;
         l5_own_head <= l4_own_head;
@@ -525,13 +565,13 @@ module px_ladder #(
         l5_bare <= l4_bare;
         stat_far <= l3_valid && l3_adds && (!l3_holds || l3_far_down) && !rst;
         stat_evict <= l4_valid && l4_evicts && !rst;
-        stat_broken <= l3_valid && l3_broken && !rst;
+        stat_broken <= l4_valid && l4_broken && !l4_lost && !rst;
     end
 
     // L4, L5: the price of the next level below.
     wire [31:0] l5_next_price;
     ladder_price next_price (
-        .clk(clk), .l3_group(l3_group ^ {GW{l3_book[0]}}), .l4_own(l4_place[5:0] ^ {6{l4_book[0]}}), .l4_price(l4_price),
+        .clk(clk), .l3_group(l3_group ^ {GW{l3_book[0]}}), .l3_own(l3_place[5:0] ^ {6{l3_book[0]}}), .l4_price(l4_price),
         .l4_cheap(l4_cheap), .l4_other(l4_next ^ {6{l4_book[0]}}), .l5_price(l5_next_price)
     );
 
@@ -584,7 +624,7 @@ module px_ladder #(
             sweep <= !(&sweep_at);
             ready <= &sweep_at;
         end
-        level_at <= l3_valid ? {l3_book[SS-1:1], l3_place[IW-1:6], ~below_steps} : {l0_sym, l0_place[IW-1:0]};
+        level_at <= l3_valid ? {l3_book[SS-1:1], l3_place[IW-1:6], ~below_steps} : {l0_sym, l0_place};
         level_side <= l3_valid ? l3_book[0] : l0_side;
     end
     ram_sdp #(.WIDTH(ST), .DEPTH_LOG2(SS)) states (
@@ -593,11 +633,11 @@ module px_ladder #(
         .re(1'b1), .raddr({l0_sym, l0_side}), .rdata(state_read)
     );
     ram_sdp #(.WIDTH(64), .DEPTH_LOG2(SS + GL)) words (
-        .clk(clk), .we(l5_valid && l5_put), .waddr({l5_book, l5_place}), .wdata(l5_word),
+        .clk(clk), .we(l5_valid && l5_put), .waddr({l5_book, l5_place[IW-1:6]}), .wdata(l5_word),
         .re(1'b1), .raddr({l0_sym, l0_side, l0_place[IW-1:6]}), .rdata(word_read)
     );
     ladder_levels #(.DEPTH_LOG2(SYM_LOG2 + IW), .QTY_W(QTY_W)) levels (
-        .clk(clk), .we(l4_valid && l4_put), .waddr({l4_book[SS-1:1], l4_place}), .wside(l4_book[0]), .wdata(l4_qty),
+        .clk(clk), .we(l5_valid && l5_put), .waddr({l5_book[SS-1:1], l5_place}), .wside(l5_book[0]), .wdata(l5_qty),
         .at(level_at), .at_side(level_side), .shares(level_read)
     );
 endmodule

@@ -1,7 +1,7 @@
 // Memory as ram_sdp, of a word in two halves that are written apart: one UltraRAM word of 72 bits for two of 36.
 // Latency: 1 cycle from `raddr` to `rdata`. Throughput: one write, of either half or both, and one read per cycle.
-// A read of the address written at the same edge returns ANYTHING in both halves, as ram_sdp tells. Contents are
-// undefined until written. Nothing can overflow.
+// A read of the address written at the same edge returns ANYTHING in the half that is written, as ram_sdp tells; the other
+// half is right. Contents are undefined until written. Nothing can overflow.
 `default_nettype none
 module ram_lanes #(
     parameter HALF = 36,
@@ -16,6 +16,11 @@ module ram_lanes #(
 );
     reg [2*HALF-1:0] ram [0:(1<<DEPTH_LOG2)-1];
 
+`ifdef FORMAL
+`ifdef YOSYS
+    (* anyseq *) reg [2*HALF-1:0] f_any;
+`endif
+`endif
     always @(posedge clk) begin
         if (we[0])
             ram[waddr][0 +: HALF] <= wdata;
@@ -23,14 +28,23 @@ module ram_lanes #(
             ram[waddr][HALF +: HALF] <= wdata;
         rdata <= ram[raddr];
 `ifdef YOSYS
-`ifndef FORMAL
-        if (we != 2'd0 && waddr == raddr)
-            rdata <= {(2*HALF){1'bx}};
+`ifdef FORMAL
+        if (we[0] && waddr == raddr)
+            rdata[0 +: HALF] <= f_any[0 +: HALF];
+        if (we[1] && waddr == raddr)
+            rdata[HALF +: HALF] <= f_any[HALF +: HALF];
+`else
+        if (we[0] && waddr == raddr)
+            rdata[0 +: HALF] <= {HALF{1'bx}};
+        if (we[1] && waddr == raddr)
+            rdata[HALF +: HALF] <= {HALF{1'bx}};
 `endif
 `else
 `ifdef RAM_GARBAGE
-        if (we != 2'd0 && waddr == raddr)
-            rdata <= ~ram[raddr];
+        if (we[0] && waddr == raddr)
+            rdata[0 +: HALF] <= ~ram[raddr][0 +: HALF];
+        if (we[1] && waddr == raddr)
+            rdata[HALF +: HALF] <= ~ram[raddr][HALF +: HALF];
 `endif
 `endif
     end

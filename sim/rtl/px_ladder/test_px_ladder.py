@@ -429,3 +429,24 @@ async def sizes(dut: Any) -> None:
     for _ in range(3):
         await bench.say("CANCEL", big)
     await bench.settle()
+
+
+@cocotb.test()
+async def halves(dut: Any) -> None:
+    """Bids and asks whose levels share a word: what one side writes does not touch the other."""
+    bench = await ready(dut)
+    window = 64 * bench.groups
+    low = 12_900
+    play = Play(bench, 3, orders_max=14)
+    for _ in range(700):
+        side, tick = bench.rng.getrandbits(1), low + bench.rng.randrange(3)
+        if side:
+            tick = 4 * window + (-1 - tick) % window + 16 * window
+        crowd = [order for order in play.orders if order.side == side]
+        if len(crowd) < 3 or (len(crowd) < 7 and bench.rng.random() < 0.5):
+            order = Order(0, side, (tick - 9_900) * 100, bench.rng.randrange(1, 100))
+            await play.one("ADD", order, bench.rng.choice((0, 0, 1, 2)))
+        else:
+            await play.one(bench.rng.choice(TAKES), bench.rng.choice(crowd), bench.rng.choice((0, 0, 1, 2)))
+    await bench.settle()
+    assert not any(ladder.lost for ladder in bench.sides[0])
