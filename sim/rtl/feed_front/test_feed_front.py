@@ -19,7 +19,7 @@ from sim.rtl.models.packets import (
     TRUNCATED,
     WRONG_SESSION,
 )
-from sim.rtl.models.streams import parameters
+from sim.rtl.models.streams import length, parameters
 
 PARAMETERS = [{"LOCATE_BITS": 8, "HOLD_LOG2": 6}, {"LOCATE_BITS": 6, "HOLD_LOG2": 9, "STORE_FWD": 1}]
 
@@ -143,7 +143,7 @@ async def line_rate(dut: Any) -> None:
     messages: list[bytes] = []
     packets: list[Packet] = []
     for kinds in ("D", "A", "S", "SW", "DX", "UE", "".join(itch.TYPES)):
-        for _ in range(3):
+        for _ in range(length(3)):
             body: list[bytes] = []
             while True:
                 message = itch.build(bench.rng, bench.rng.choice(kinds), locate=bench.rng.randrange(16))
@@ -152,10 +152,14 @@ async def line_rate(dut: Any) -> None:
                 body.append(message)
             packets.append(Packet(1 + len(messages), body))
             messages += body
+    copies: list[int] = []  # cycles in which line B's copy was counted
+    bench.cycles.watch(lambda cycle: copies.append(cycle) if int(dut.stat_duplicate.value) & 2 else None)
     second = cocotb.start_soon(bench.send("b", packets))
     await bench.send("a", packets)
     await second
     await bench.cycles.wait(200)
+    if not STORE_FWD:
+        assert len(copies) == len(messages), "a copy in the same cycle is a duplicate as well"
     check_content(bench, numbered(messages), SYMBOLS)
     assert [norm.seq for norm in bench.messages()] == list(range(1, len(messages) + 1))
     check_latency(bench)
