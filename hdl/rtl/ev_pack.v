@@ -296,9 +296,10 @@ module ev_pack #(
                 answer_get <= answer_get + 4'd1;
             some_answer <= answer_kept || (some_answer && !(answer_taken && answer_put == answer_get + 4'd1));
         end
-        if (wait_push)
+        // Whether it is to wait is known late: written, and taken as the first, in any case.
+        if (second_valid || v_valid)
             waits[wait_put[WAIT_LOG2-1:0]] <= record;
-        if (wait_pop || (wait_push && !some_wait))
+        if (wait_pop || !some_wait)
             front <= some_wait && more_wait ? waits[wait_get[WAIT_LOG2-1:0]] : record;
         if (late_valid)
             answers[answer_put[2:0]] <= {late_changed, late_stale_before, late_stale,
