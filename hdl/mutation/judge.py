@@ -147,7 +147,7 @@ def judge(mutant: Mutant, chosen: list[Bench], how: How, known: dict[str, float]
     return "survived", ", ".join(bench.name for bench in chosen)
 
 
-def page(results: list[Result], explained: dict[str, str]) -> str:
+def page(results: list[Result], explained: dict[str, str], missing: int) -> str:
     """The table for the documentation."""
     files = sorted({result.file for result in results})
     killed = sum(result.fate == "killed" for result in results)
@@ -157,7 +157,8 @@ def page(results: list[Result], explained: dict[str, str]) -> str:
         "Each mutant is one operator, constant or condition of `hdl/rtl` changed; `make hdl-mutation` builds it and",
         "runs the benches of the designs that contain the module until one fails. A seed chooses them, spread by the",
         "modules' size.", "",
-        f"**{killed} of {len(results)} killed ({100.0 * killed / max(1, len(results)):.1f} %)**, seed {SEED}.", "",
+        f"**{killed} of {len(results)} killed ({100.0 * killed / max(1, len(results)):.1f} %)**, seed {SEED}"
+        f"{f'; {missing} more are chosen and not judged yet' if missing else ''}.", "",
         "| module | mutants | killed | survived |", "|---|---|---|---|",
     ]  # fmt: skip
     for file in files:
@@ -265,7 +266,7 @@ def main() -> int:
     counted = [result for result in current.values() if result.fate != "not built"]
     if not arguments.files:
         save(current)
-        PAGE.write_text(page(sorted(counted, key=lambda r: (r.file, r.line)), explained), encoding="utf-8")
+        PAGE.write_text(page(sorted(counted, key=lambda r: (r.file, r.line)), explained, missing), encoding="utf-8")
     alive = [result for result in counted if result.fate == "survived"]
     unexplained = [result.key for result in alive if result.key not in explained]
     score = 100.0 * (len(counted) - len(alive)) / max(1, len(counted))

@@ -36,7 +36,7 @@ from sim.rtl.benches import (
 )
 
 #: Benches that `--sim ci` runs in four states as well: the whole card, and what is quick.
-FOUR_STATE = ("gw_top", "axis_skid", "axis_fifo", "prio64", "trade_core", "ouch_enc", "risk_gate")
+FOUR_STATE = ("gw_top", "axis_skid", "axis_fifo", "prio64")
 
 
 def chosen(modules: list[str], sim: str) -> list[Bench]:

@@ -10,6 +10,7 @@ from sim.rtl.models.events import PRICE_MAX, Norm
 from sim.rtl.models.streams import length
 from sim.rtl.models.traffic import Traffic, on_the_wire
 
+SIMULATORS = ["verilator"]
 TOPLEVEL = "book_core_bench"
 SYMBOLS = 64
 

@@ -9,6 +9,8 @@ from fastpath.registers import ACCESS, Register
 from sim.rtl.csr_axil.test_csr_axil import SHOWN, Bus
 from sim.rtl.models.streams import length
 
+SIMULATORS = ["verilator"]
+
 
 @cocotb.test()
 async def shows_any_value(dut: Any) -> None:

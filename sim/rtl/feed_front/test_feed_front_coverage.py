@@ -25,6 +25,7 @@ from sim.rtl.models.packets import (
 )
 from sim.rtl.models.streams import parameters
 
+SIMULATORS = ["verilator"]
 PARAMETERS = [{"LOCATE_BITS": 8, "HOLD_LOG2": 6}, {"LOCATE_BITS": 6, "HOLD_LOG2": 5, "STORE_FWD": 1}]
 
 STORE_FWD = parameters().get("STORE_FWD", 0)

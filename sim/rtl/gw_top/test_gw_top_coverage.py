@@ -11,6 +11,7 @@ from fastpath.registers import ACCESS, Register
 from sim.rtl.gw_top.test_gw_top import LINES, LOCATE, SYMBOL, Card, ready_card
 from sim.rtl.models.itch import build
 
+SIMULATORS = ["verilator"]
 PARAMETERS = [{"LOCATE_BITS": 8, "SYM_LOG2": 4, "BUCKET_LOG2": 4, "GROUPS_LOG2": 3, "BUILD": 7}]
 
 

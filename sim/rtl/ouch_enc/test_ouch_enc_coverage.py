@@ -11,6 +11,7 @@ from cocotb.triggers import FallingEdge, RisingEdge
 from sim.rtl.models.streams import length
 from sim.rtl.ouch_enc.test_ouch_enc import Bench, enter_order
 
+SIMULATORS = ["verilator"]
 SHORTEST, LONGEST = 47, 61
 
 

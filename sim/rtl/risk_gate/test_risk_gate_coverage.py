@@ -1,4 +1,3 @@
-
 """The gate with numbers of full width: limits, quotes, orders and times of any size, and every reason with others."""
 
 import random
@@ -9,6 +8,7 @@ import cocotb
 from sim.rtl.models.streams import length
 from sim.rtl.risk_gate.test_risk_gate import Bench, Limits, size
 
+SIMULATORS = ["verilator"]
 PARAMETERS = [{"SYM_LOG2": 3}, {"SYM_LOG2": 10, "DUP_LOG2": 2}]
 
 

@@ -10,6 +10,7 @@ from cocotb.triggers import FallingEdge, RisingEdge
 from sim.rtl.models.streams import Cycles, length
 from sim.rtl.strat_trigger.test_strat_trigger import Slot, met
 
+SIMULATORS = ["verilator"]
 PARAMETERS = [{}, {"SLOTS_LOG2": 2}]
 QUOTE = ("symidx", "bid", "ask", "stale", "halted", "rx_cycle")
 
