@@ -82,7 +82,6 @@ class FeedStats:
     bad_length: int
     bad_session: int
     bad_count: int
-    bad_trailing: int
     far_ahead: int
     unknown_type: int
     wrong_length: int
@@ -371,7 +370,6 @@ def _c_config(config: EngineConfig) -> Any:
             _set_text(target.feed_group[line], venue.feed_group[line], f"venue {venue.name}: feed_group")
             target.feed_port[line] = venue.feed_port[line]
         _ffi.memmove(target.firm, _padded(venue.firm, 4), 4)
-        target.subscribe_all = 1
     for target, account in zip(c.accounts, config.accounts, strict=False):
         _set_text(target.name, account.name, "account")
         _set_limits(target.limits, account.limits)

@@ -75,7 +75,6 @@ struct fp_venue_config {
     uint32_t gap_attempts;      /* unanswered requests before a gap is declared lost */
     uint32_t max_orders;        /* capacity of the order reference table */
     uint32_t taker_fee_e6, maker_rebate_e6; /* millionths of a dollar a share; told to clients, not charged */
-    uint8_t subscribe_all;      /* 1: books for every symbol */
 };
 
 struct fp_engine_config {
@@ -189,7 +188,7 @@ struct fp_feed_stats {
     uint64_t gaps_opened, gaps_filled, gaps_lost, messages_lost, messages_recovered;
     uint64_t rerequests;
     uint64_t drop_kernel;                 /* SO_RXQ_OVFL */
-    uint64_t bad_truncated, bad_oversized, bad_length, bad_session, bad_count, bad_trailing; /* packets */
+    uint64_t bad_truncated, bad_oversized, bad_length, bad_session, bad_count; /* packets */
     uint64_t far_ahead;                   /* packets beyond the reorder window */
     uint64_t unknown_type, wrong_length;  /* messages skipped */
     uint64_t unknown_ref, duplicate_ref, bad_shares, unknown_locate, bad_side, table_full; /* book refusals */

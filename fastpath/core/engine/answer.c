@@ -211,7 +211,7 @@ void fp_answer_limits(struct fp_mp_writer *w, const struct fp_limits *limits) {
 #define FS(field) NUMBERS(fp_feed_stats, field)
 static const struct member feed_members[] = {
     FS(packets), FS(bytes), F(messages), F(duplicates), F(heartbeats), F(end_of_session), F(gaps_opened), F(gaps_filled), F(gaps_lost), F(messages_lost), F(messages_recovered),
-    F(rerequests), F(drop_kernel), F(bad_truncated), F(bad_oversized), F(bad_length), F(bad_session), F(bad_count), F(bad_trailing), F(far_ahead), F(unknown_type), F(wrong_length),
+    F(rerequests), F(drop_kernel), F(bad_truncated), F(bad_oversized), F(bad_length), F(bad_session), F(bad_count), F(far_ahead), F(unknown_type), F(wrong_length),
     F(unknown_ref), F(duplicate_ref), F(bad_shares), F(unknown_locate), F(bad_side), F(table_full), F(crossed), F(next_sequence), F(last_rx_ns), FS(line_last_rx_ns),
     F(card_cycles), F(card_armed), F(card_fired), F(card_refused), F(card_late),
     F(gap_open), F(stale), F(session_state), TEXT(fp_feed_stats, session),
