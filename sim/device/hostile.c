@@ -74,6 +74,9 @@ static void different(const char *reason, enum fp_damage kind) {
     show_hex("good frame", good, good_length);
     if (both.compare.reason)
         fp_compare_report(&both.compare, stderr);
+    for (int i = 0; i < collected_count; i++)
+        fprintf(stderr, "record %d of this step: kind %u, ref %" PRIu64 ", price %u, shares %u, flags %u, aux %u\n", i, collected[i].kind, collected[i].ref,
+                collected[i].price_e4, collected[i].shares, collected[i].flags, collected[i].aux);
     printf("{\"alike\": false, \"step\": %" PRIu64 ", \"damage\": \"%s\", \"reason\": \"%s\"}\n", step_number, fp_damage_name(kind), reason);
     exit(1);
 }
@@ -254,8 +257,10 @@ static void compare_collected(void) {
         if (event->kind == FP_EV_GAP_LOST)
             release();
     }
+    if (failure)
+        return; /* what is collected is shown */
     collected_count = 0;
-    if (!failure && fp_compare_settled(&both.compare))
+    if (fp_compare_settled(&both.compare))
         failure = both.compare.reason;
 }
 
