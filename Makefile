@@ -12,7 +12,7 @@ C_SOURCES := $(shell find fastpath/core sim/exchange -name '*.[ch]' 2>/dev/null)
 BUILD_FILES := pyproject.toml setup.py fastpath/build_core.py sim/exchange/build_native.py $(C_SOURCES)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-asan lint spec spec-check bench sim sim-device hdl-check hdl-formal hdl-synth lock clean
+.PHONY: help demo test test-asan lint spec spec-check bench sim sim-device sim-coverage hdl-check hdl-formal hdl-mutation hdl-synth nightly lock clean
 MODULE ?=
 
 help: ## list the targets
@@ -48,14 +48,26 @@ sim-device: .make/sim ## the Verilated card as a C library, for --io fpga and co
 sim: .make/sim ## the RTL benches under Verilator (MODULE=name for one)
 	$(BIN)/python sim/rtl/run.py $(MODULE) $(ARGS)
 
+sim-coverage: .make/sim ## code and functional coverage of the RTL benches, with gates
+	$(BIN)/python -m sim.coverage $(ARGS)
+
 hdl-check: .make/sim ## static checks of the RTL: subset, combinational paths, resets
 	$(BIN)/python hdl/lint/checks.py $(ARGS)
 
 hdl-formal: .make/sim ## the proofs (MODULE=name for one; minutes)
 	$(BIN)/python hdl/formal/run.py $(MODULE) $(ARGS)
 
+hdl-mutation: .make/sim ## plant errors in the RTL and count those that the benches notice (an hour or more)
+	$(BIN)/python hdl/mutation/judge.py $(ARGS)
+
 hdl-synth: .make/sim ## place and route every block, and its page (an hour)
 	$(BIN)/python hdl/synth/sweep.py $(ARGS)
+
+nightly: .make/sim ## the long runs: benches with new seeds, coverage, proofs, card and software over days (hours)
+	$(BIN)/python sim/rtl/run.py --length long --sim both
+	$(BIN)/python -m sim.coverage --length normal
+	$(BIN)/python hdl/formal/run.py
+	$(BIN)/python -m sim.device.nightly
 
 lock: .venv/.uv ## resolve the lock files again
 	$(UV) pip compile -q pyproject.toml --extra bridge --extra build --generate-hashes --no-annotate --no-header --no-emit-index-url -o requirements/run.lock $(ARGS)
