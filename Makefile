@@ -12,7 +12,7 @@ C_SOURCES := $(shell find fastpath/core sim/exchange -name '*.[ch]' 2>/dev/null)
 BUILD_FILES := pyproject.toml setup.py fastpath/build_core.py sim/exchange/build_native.py $(C_SOURCES)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-asan lint spec spec-check bench sim sim-device sim-coverage hdl-check hdl-formal hdl-mutation hdl-synth nightly lock clean
+.PHONY: help demo test test-asan lint spec spec-check bench sim sim-device sim-coverage hdl-check hdl-card hdl-formal hdl-mutation hdl-synth nightly lock clean
 MODULE ?=
 
 help: ## list the targets
@@ -31,7 +31,7 @@ lint: .make/dev ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	@$(BIN)/mypy --follow-imports=silent tests/*.py
-	@for folder in $(sort $(dir $(wildcard tests/*/test_*.py))); do MYPYPATH=.:tests/engine $(BIN)/mypy --follow-imports=silent $$folder || exit 1; done
+	@for folder in $(sort $(dir $(wildcard tests/*/test_*.py))); do MYPYPATH=.:tests/engine:hdl/mutation $(BIN)/mypy --follow-imports=silent $$folder || exit 1; done
 
 spec: .make/dev ## regenerate what follows from hdl/spec
 	$(BIN)/python hdl/spec/generate.py
@@ -53,6 +53,10 @@ sim-coverage: .make/sim ## code and functional coverage of the RTL benches, with
 
 hdl-check: .make/sim ## static checks of the RTL: subset, combinational paths, resets
 	$(BIN)/python hdl/lint/checks.py $(ARGS)
+	$(BIN)/python hdl/lint/card.py --check
+
+hdl-card: .make/sim ## draw the card's hierarchy again
+	$(BIN)/python hdl/lint/card.py
 
 hdl-formal: .make/sim ## the proofs (MODULE=name for one; minutes)
 	$(BIN)/python hdl/formal/run.py $(MODULE) $(ARGS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from sim.coverage.gates import Waiver, judge, lcov, read_waivers, table
@@ -87,7 +89,7 @@ def test_a_waiver_without_a_use_fails() -> None:
     assert "waivers.json: toy.v 'if (a)' waives nothing any more" in verdict.wrong
 
 
-def test_a_waiver_without_a_reason_is_refused(tmp_path) -> None:
+def test_a_waiver_without_a_reason_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "waivers.json"
     path.write_text('{"waivers": [{"file": "toy.v", "kind": "line", "code": "x", "what": "", "reason": "?"}]}')
     with pytest.raises(ValueError, match="without a reason"):
