@@ -3,8 +3,9 @@
 Which errors: mutants.py, from the seed, spread over the modules by their size. Each is built and run against the
 module's own benches, or those of the smallest design around it; the first failure ends it (killed). One that no bench
 tells from the original is a survivor, and must be explained in explained.json (by its key). A result stands in
-results.json until the module or its first bench changes, so a run goes on where the last one ended. Prints a line for
-each; exit code 0 when at least SCORE percent are killed and every survivor is explained. It writes results.json,
+results.json until the module or its first bench changes, so a run goes on where the last one ended; until the module
+is judged anew the older ones stay and are shown as such. Prints a line for each; exit code 0 when at least SCORE
+percent are killed, every survivor is explained and nothing is older. It writes results.json,
 docs/reference/hdl-mutation.md and build/mutation only; the RTL itself is never touched.
 """
 
@@ -147,8 +148,14 @@ def judge(mutant: Mutant, chosen: list[Bench], how: How, known: dict[str, float]
     return "survived", ", ".join(bench.name for bench in chosen)
 
 
-def page(results: list[Result], explained: dict[str, str], missing: int) -> str:
-    """The table for the documentation."""
+def earlier(results: dict[str, Result], current: dict[str, Result], file: str, room: int) -> list[Result]:
+    """Up to `room` results of a file that stand for an earlier state of it or of its bench, in order of their keys."""
+    old = [result for key, result in sorted(results.items()) if result.file == file and key not in current]
+    return [result for result in old if result.fate != "not built"][:room]
+
+
+def page(results: list[Result], explained: dict[str, str], missing: int, older: set[str]) -> str:
+    """The table for the documentation; `older` are the keys of results from before a change, `missing` have none."""
     files = sorted({result.file for result in results})
     killed = sum(result.fate == "killed" for result in results)
     lines = [
@@ -158,13 +165,16 @@ def page(results: list[Result], explained: dict[str, str], missing: int) -> str:
         "runs the benches of the designs that contain the module until one fails. A seed chooses them, spread by the",
         "modules' size.", "",
         f"**{killed} of {len(results)} killed ({100.0 * killed / max(1, len(results)):.1f} %)**, seed {SEED}"
-        f"{f'; {missing} more are chosen and not judged yet' if missing else ''}.", "",
-        "| module | mutants | killed | survived |", "|---|---|---|---|",
+        f"{f'; {missing} more are chosen and not judged yet' if missing else ''}.",
+        *([f"{len(older)} were judged on an earlier state of the module or of its bench."] if older else []), "",
+        "| module | mutants | killed | survived | judged on |", "|---|---|---|---|---|",
     ]  # fmt: skip
     for file in files:
         own = [result for result in results if result.file == file]
         dead = sum(result.fate == "killed" for result in own)
-        lines.append(f"| `{file}` | {len(own)} | {dead} | {len(own) - dead} |")
+        before = sum(result.key in older for result in own)
+        on = "this state" if not before else f"an earlier state: {before}" if before < len(own) else "an earlier state"
+        lines.append(f"| `{file}` | {len(own)} | {dead} | {len(own) - dead} | {on} |")
     alive = [result for result in results if result.fate != "killed"]
     if alive:
         lines += ["", "## Survivors", "", "| where | change | why no bench can or does see it |", "|---|---|---|"]
@@ -217,6 +227,7 @@ def main() -> int:
     end_with_us()
     began = time.monotonic()
     current: dict[str, Result] = {}
+    older: set[str] = set()
     missing = 0
     for name in names:
         order = shuffled(sites((RTL / name).read_text(encoding="utf-8"), name), SEED)
@@ -236,7 +247,9 @@ def main() -> int:
                 judged += old.fate != "not built"
                 continue
             if arguments.page or time.monotonic() - began > 60.0 * arguments.minutes:
-                missing += wanted - judged
+                before = earlier(results, current, name, wanted - judged)
+                older.update(result.key for result in before)
+                missing += wanted - judged - len(before)
                 break
             started = time.monotonic()
             fate = judge(mutant, chosen, how, known)
@@ -263,17 +276,20 @@ def main() -> int:
             )
     if arguments.list:
         return 0
+    current |= {key: results[key] for key in older}
     counted = [result for result in current.values() if result.fate != "not built"]
     if not arguments.files:
         save(current)
-        PAGE.write_text(page(sorted(counted, key=lambda r: (r.file, r.line)), explained, missing), encoding="utf-8")
+        PAGE.write_text(
+            page(sorted(counted, key=lambda r: (r.file, r.line)), explained, missing, older), encoding="utf-8"
+        )
     alive = [result for result in counted if result.fate == "survived"]
     unexplained = [result.key for result in alive if result.key not in explained]
     score = 100.0 * (len(counted) - len(alive)) / max(1, len(counted))
-    rest = f", {missing} not judged" if missing else ""
+    rest = f", {len(older)} of an earlier state" * bool(older) + f", {missing} not judged" * bool(missing)
     killed = len(counted) - len(alive)
     print(f"{len(counted)} mutants, {killed} killed ({score:.1f} %), {len(unexplained)} not explained{rest}")
-    return 0 if counted and score >= SCORE and not unexplained and not missing else 1
+    return 0 if counted and score >= SCORE and not unexplained and not missing and not older else 1
 
 
 if __name__ == "__main__":

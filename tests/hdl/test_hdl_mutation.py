@@ -10,6 +10,7 @@ import pytest
 HDL = Path(__file__).resolve().parents[2] / "hdl"
 sys.path.insert(0, str(HDL / "mutation"))
 
+from judge import Result, earlier, page  # noqa: E402
 from mutants import quota, shuffled, sites, tokens  # noqa: E402
 
 TOY = """// a == b here is a comment
@@ -104,3 +105,25 @@ def test_every_module_has_sites(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     for mutant in sites(text, path.name):
         mutant.apply(text)
+
+
+def result(key: str, fate: str, file: str = "toy.v") -> Result:
+    return Result(key, file, 7, "q <= a;", "+", "-", "arithmetic", fate, "toy", 1.0, "stamp")
+
+
+def test_earlier_results_fill_what_is_not_judged_anew() -> None:
+    known = [result("b", "killed"), result("a", "survived"), result("c", "not built"), result("d", "killed", "x.v")]
+    by_key = {entry.key: entry for entry in known}
+    assert [entry.key for entry in earlier(by_key, {}, "toy.v", 9)] == ["a", "b"]
+    assert [entry.key for entry in earlier(by_key, {"a": by_key["a"]}, "toy.v", 9)] == ["b"]
+    assert [entry.key for entry in earlier(by_key, {}, "toy.v", 1)] == ["a"]
+
+
+def test_the_page_tells_what_is_older_and_what_has_no_reason() -> None:
+    text = page([result("a", "survived"), result("b", "killed")], {}, 3, {"a"})
+    assert "**1 of 2 killed (50.0 %)**" in text
+    assert "3 more are chosen and not judged yet" in text
+    assert "1 were judged on an earlier state of the module or of its bench." in text
+    assert "| `toy.v` | 2 | 1 | 1 | an earlier state: 1 |" in text
+    assert "**not explained**" in text
+    assert "earlier" not in page([result("b", "killed")], {}, 0, set())
