@@ -112,3 +112,44 @@ async def every_strobe(dut: Any) -> None:
             held = (held & ~mask | data & mask) & ((1 << access.width) - 1)
             await bus.write(register, data, strobe)
         assert (await bus.read(register))[1] == held, register.name
+
+
+@cocotb.test()
+async def numbers_far_up(dut: Any) -> None:
+    """From any value each counter, bin and sum goes on by what is told, in all of its bits, and over its end to 0."""
+    bus = Bus(dut)
+    await bus.start()
+    bus.pause = 0.0
+    names = [register for register in Register if register.name.startswith("COUNT_")]
+    bins = [Register[f"LATENCY_BIN_{index}"] for index in range(16)]
+    for round_ in range(5):
+        ends = round_ == 0  # this time all of them are at their ends
+
+        def any_value(bits: int, ends: bool = ends) -> int:
+            return (1 << bits) - 1 if ends else bus.rng.getrandbits(bits)
+
+        counts, spread = [any_value(32) for _ in names], [any_value(32) for _ in bins]
+        number, total = any_value(32), any_value(64)
+        for index, value in enumerate(counts):
+            dut.counts[index].value = value
+        for index, value in enumerate(spread):
+            dut.histogram[index].value = value
+        dut.latency_count.value, dut.latency_sum.value = number, total
+        await RisingEdge(dut.clk)
+        for register, value in zip(names + bins, counts + spread, strict=True):
+            assert (await bus.read(register))[1] == value, register.name
+        dut.count.value = (1 << len(names)) - 1
+        await RisingEdge(dut.clk)
+        dut.count.value = 0
+        for index in range(16):
+            dut.ev_valid.value, dut.ev_latency.value = 1, 6 + index
+            await RisingEdge(dut.clk)
+        dut.ev_valid.value = 0
+        for _ in range(6):
+            await RisingEdge(dut.clk)
+        for register, value in zip(names + bins, counts + spread, strict=True):
+            assert (await bus.read(register))[1] == (value + 1) % (1 << 32), register.name
+        assert (await bus.read(Register.LATENCY_COUNT))[1] == (number + 16) % (1 << 32)
+        low = (await bus.read(Register.LATENCY_SUM_LO))[1]
+        high = (await bus.read(Register.LATENCY_SUM_HI))[1]
+        assert high << 32 | low == (total + sum(range(6, 22))) % (1 << 64)
