@@ -6,7 +6,7 @@ are read without importing it:
     PARAMETERS = [{}, {"WIDTH": 8}]    # one build and run for each; default one run without parameters
     SIMULATORS = ["verilator"]         # default: every simulator asked for
     PROPERTIES = True                  # check the module's formal properties while simulating (Verilator only)
-Modules below the top are found by name in hdl/rtl. It writes only under the build directory and the JUnit directory,
+Modules below the top are found by name in hdl/rtl. Benches of the same design are built once. It writes only under the build directory and the JUnit directory,
 and never decides what to run or what a failure means: run.py does.
 """
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import fcntl
 import importlib.util
 import json
 import os
@@ -49,10 +50,19 @@ class Bench:
     properties: bool
 
     @property
+    def suffix(self) -> str:
+        """The parameters, for a name."""
+        return "".join(f"-{key}{value}" for key, value in sorted(self.parameters.items()))
+
+    @property
     def name(self) -> str:
         """Unique among the benches of one simulator."""
-        suffix = "".join(f"-{key}{value}" for key, value in sorted(self.parameters.items()))
-        return f"{Path(self.test).stem.removeprefix('test_')}{suffix}"
+        return f"{Path(self.test).stem.removeprefix('test_')}{self.suffix}"
+
+    @property
+    def model(self) -> str:
+        """What is built for it: the same for every bench that runs on the same design."""
+        return f"{self.top}{self.suffix}{'-PROPERTIES' if self.properties else ''}"
 
 
 @dataclass
@@ -71,10 +81,19 @@ class How:
     junit: str = str(BUILD / "junit")
     fast_build: bool = False  # leave the C++ unoptimised: for one short run
 
+    def variant(self) -> str:
+        """How the design is built."""
+        return "waves" if self.waves else "coverage" if self.coverage else "plain"
+
     def place(self, bench: Bench) -> Path:
-        """Where the bench is built and run."""
-        variant = "waves" if self.waves else "coverage" if self.coverage else "plain"
-        return Path(self.build) / bench.simulator / bench.name / variant
+        """Where the bench is run, with its logs."""
+        return Path(self.build) / bench.simulator / bench.name / self.variant()
+
+    def model(self, bench: Bench) -> Path:
+        """Where its design is built: one place for all benches that share it, but for waves and Icarus."""
+        if self.waves or bench.simulator != "verilator":
+            return self.place(bench)
+        return Path(self.build) / bench.simulator / "models" / bench.model / self.variant()
 
     def results(self, bench: Bench) -> Path:
         """The bench's own JUnit file."""
@@ -180,7 +199,8 @@ def build_and_run(bench: Bench, how: How) -> None:
     from cocotb_tools import runner as tools  # noqa: PLC0415 - after the environment is set
 
     tools.MAX_PARALLEL_BUILD_JOBS = int(os.environ["COCOTB_MAX_PARALLEL_BUILD_JOBS"])
-    place = how.place(bench)
+    place, model = how.place(bench), how.model(bench)
+    model.mkdir(parents=True, exist_ok=True)
     rtl = Path(how.rtl)
     build_args: list[str] = ["-y", str(rtl)]
     test_args: list[str] = []
@@ -207,24 +227,26 @@ def build_and_run(bench: Bench, how: How) -> None:
             parameters=bench.parameters,
             defines={"RAM_GARBAGE": 1} | ({"FORMAL": 1} if bench.properties else {}),
             build_args=build_args,
-            build_dir=place,
+            build_dir=model,
             timescale=("1ns", "1ps"),
             waves=how.waves,
             always=True,
             log_file=place / "build.log",
         )
 
-    try:
-        build()
-    except (SystemExit, RuntimeError):
-        log = place / "build.log"
-        if "PCH files were found, but they were invalid" not in log.read_text(errors="replace"):
-            raise
-        # ccache may hand out a precompiled header that does not fit this place: make it anew.
-        os.environ["CCACHE_RECACHE"] = "1"
-        for header in place.glob("*.gch"):
-            header.unlink()
-        build()
+    with (model / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another bench may build the same design now; then nothing is left to do
+        try:
+            build()
+        except (SystemExit, RuntimeError):
+            log = place / "build.log"
+            if "PCH files were found, but they were invalid" not in log.read_text(errors="replace"):
+                raise
+            # ccache may hand out a precompiled header that does not fit this place: make it anew.
+            os.environ["CCACHE_RECACHE"] = "1"
+            for header in model.glob("*.gch"):
+                header.unlink()
+            build()
     extra = {
         "FASTPATH_PARAMETERS": repr(bench.parameters),
         "FASTPATH_LENGTH": how.length,
@@ -241,7 +263,7 @@ def build_and_run(bench: Bench, how: How) -> None:
         test_args=test_args,
         test_filter=how.only,
         waves=how.waves,
-        build_dir=place,
+        build_dir=model,
         test_dir=place,
         timescale=("1ns", "1ps"),
         results_xml=str(how.results(bench)),

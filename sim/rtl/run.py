@@ -97,9 +97,20 @@ def merge(outcomes: list[tuple[Outcome, How]], into: Path) -> None:
     ET.ElementTree(suites).write(into, encoding="utf-8", xml_declaration=True)
 
 
+def shared_last(benches: list[Bench]) -> list[Bench]:
+    """The benches whose design another one builds go last, so that none waits for the other's build."""
+    seen: set[tuple[str, str]] = set()
+    first: list[Bench] = []
+    last: list[Bench] = []
+    for bench in benches:
+        (last if (bench.simulator, bench.model) in seen else first).append(bench)
+        seen.add((bench.simulator, bench.model))
+    return first + last
+
+
 def run_all(benches: list[Bench], hows: list[How], jobs: int, waves_on_failure: bool) -> list[tuple[Outcome, How]]:
     """Run every bench in every way, `jobs` at a time; prints a line for each as it ends."""
-    work = [(bench, how) for how in hows for bench in benches]
+    work = [(bench, how) for how in hows for bench in shared_last(benches)]
     done: list[tuple[Outcome, How]] = []
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         running = {pool.submit(run_one, bench, how, waves_on_failure): how for bench, how in work}
