@@ -6,6 +6,7 @@ are read without importing it:
     PARAMETERS = [{}, {"WIDTH": 8}]    # one build and run for each; default one run without parameters
     SIMULATORS = ["verilator"]         # default: every simulator asked for
     PROPERTIES = True                  # check the module's formal properties while simulating (Verilator only)
+    OPTIMISED = False                  # a large design that runs shortly: compile it fast instead (but for long runs)
 Modules below the top are found by name in hdl/rtl. Benches of the same design are built once. It writes only under the build directory and the JUnit directory,
 and never decides what to run or what a failure means: run.py does.
 """
@@ -48,6 +49,7 @@ class Bench:
     simulator: str
     parameters: dict[str, Any]
     properties: bool
+    optimised: bool = True
 
     @property
     def suffix(self) -> str:
@@ -169,6 +171,7 @@ def discover(modules: list[str], simulators: list[str]) -> Iterator[Bench]:
                         simulator=simulator,
                         parameters=dict(parameters),
                         properties=stated.get("PROPERTIES", False) and simulator == "verilator",
+                        optimised=stated.get("OPTIMISED", True),
                     )
 
 
@@ -209,7 +212,8 @@ def build_and_run(bench: Bench, how: How) -> None:
         build_args += [waivers, "-Wall", "-Wno-fatal", "--assert", "--x-initial", "unique", "-O3"]
         # Not --coverage: it adds the counting of state machines, on which this Verilator fails.
         build_args += ["--coverage-line", "--coverage-toggle", "--coverage-expr"] if how.coverage else []
-        build_args += ["-CFLAGS", "-O0"] if how.fast_build else []
+        fast = how.fast_build or not (bench.optimised or how.length == "long")
+        build_args += ["-CFLAGS", "-O0"] if fast else []
         build_args += ["--trace-fst", "--trace-structs"] if how.waves else []
         test_args = ["--trace-file", str(how.fst(bench))] if how.waves else []
     else:

@@ -19,6 +19,7 @@ from sim.rtl.models.packets import Frame, mold_packet
 from sim.rtl.models.streams import Cycles, to_beats
 
 PARAMETERS = [{"LOCATE_BITS": 8, "SYM_LOG2": 4, "BUCKET_LOG2": 4, "GROUPS_LOG2": 3, "BUILD": 7}]
+OPTIMISED = False
 LINES = {"a": (0xE9360C01, 26400), "b": (0xE9360C02, 26401)}
 SESSION = b"CARD000001"
 LOCATE, SYMBOL = 77, 5

@@ -13,6 +13,7 @@ from sim.rtl.models.itch import build
 
 SIMULATORS = ["verilator"]
 PARAMETERS = [{"LOCATE_BITS": 8, "SYM_LOG2": 4, "BUCKET_LOG2": 4, "GROUPS_LOG2": 3, "BUILD": 7}]
+OPTIMISED = False
 
 
 @cocotb.test()
