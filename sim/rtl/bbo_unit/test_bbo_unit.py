@@ -19,8 +19,10 @@ ANSWER = 7  # cycles from stage v to the ladder's answer in this bench, and more
 
 @dataclass
 class Symbol:
-    """Levels of both sides, and what a row keeps."""
+    """Levels of both sides, and what a row keeps; its prices lie at `base` and a little above."""
 
+    base: int = 1000
+    number: int = 50  # its locate
     levels: list[dict[int, int]] = field(default_factory=lambda: [{}, {}])
     stale: bool = False
     trading: bool = False
@@ -47,13 +49,23 @@ class Bench:
         self.rng = random.Random(cocotb.RANDOM_SEED)
         self.cycles = Cycles(dut)
         self.width = ({"QTY_W": 36} | parameters())["QTY_W"]
-        self.symbols = [Symbol() for _ in range(1 << parameters()["SYM_LOG2"])]
+        self.symbols = self.fresh()
         self.busy = 0  # the next cycle in which the ladder can answer
         self.slow = self.quick = 0
         self.told: tuple[Symbol, int, int, int, int] | None = (
             None  # the answer being written: it is known one cycle later
         )
         self.after: tuple[int, int] | None = None
+
+    def fresh(self) -> list[Symbol]:
+        """Symbols with empty books, their prices and locates anywhere."""
+        bases = [
+            self.rng.choice((1000, self.rng.randint(1, (1 << 32) - 6))) for _ in range(1 << parameters()["SYM_LOG2"])
+        ]
+        return [
+            Symbol(base, locate)
+            for base, locate in zip(bases, self.rng.sample(range(1 << 16), len(bases)), strict=True)
+        ]
 
     async def start(self) -> None:
         """Reset, and wait until the rows are cleared."""
@@ -98,9 +110,14 @@ class Bench:
         levels = symbol.levels[side]
         if op in TAKES and not levels:
             op = "ADD"
-        m: dict[str, Any] = {"op": op, "side": side, "price": 1000 + rng.randrange(6), "shares": rng.choice((1, 5, 7))}
-        if rng.random() < 0.02:
-            m["shares"] = (1 << 32) - 1
+        m: dict[str, Any] = {
+            "op": op,
+            "side": side,
+            "price": symbol.base + rng.randrange(6),
+            "shares": rng.choice((1, 5, 7)),
+        }
+        if rng.random() < 0.04:
+            m["shares"] = rng.choice(((1 << 32) - 1, rng.randint(1, (1 << 32) - 1)))
         if levels.get(m["price"], 0) + m["shares"] >= 1 << self.width:
             m["shares"] = 1
         if op in TAKES:
@@ -130,7 +147,7 @@ class Bench:
         halts = [("h", rng.choice(b"QBXK") << 8 | code) for code in b"HTT"]
         kind, aux = rng.choice([("H", ord("T")), ("H", ord("P")), *halts, ("R", 0)])
         order: tuple[int, int] = m.get("order", (rng.getrandbits(31), rng.getrandbits(32)))
-        locate = number + 50
+        locate = symbol.number
         dut.next_symidx.value = number
         known = [symbol.known[0], symbol.known[1]]
         await self.tick()
@@ -242,8 +259,8 @@ async def random_messages(dut: Any) -> None:
     """Messages two cycles apart and more; the rows after a reset are empty, halted and not stale."""
     bench = Bench(dut)
     await bench.start()
-    for _ in range(2):
-        for _ in range(length(3000)):
+    for _ in range(4):
+        for _ in range(length(1500)):
             await bench.one()
             for _ in range(bench.rng.choice((0, 0, 0, 1, 2, 12))):
                 await bench.tick()
@@ -253,7 +270,7 @@ async def random_messages(dut: Any) -> None:
         dut.rst.value = 1
         await RisingEdge(dut.clk)
         dut.rst.value = 0
-        bench.symbols = [Symbol() for _ in bench.symbols]
+        bench.symbols = bench.fresh()
         bench.told = None
         await RisingEdge(dut.clk)
         while dut.ready.value != 1:
