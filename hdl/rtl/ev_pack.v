@@ -115,7 +115,7 @@ module ev_pack #(
 
     wire makes_all_stale;
     assign makes_all_stale = op == `BOP_NOTICE
-        && (letter == `FP_EV_GAP_LOST || (letter == `FP_EV_FRAME_BAD && v_msg[`BM_SHARES] != 32'd0));
+        && (letter == `FP_EV_GAP_LOST || letter == `FP_EV_GAP || (letter == `FP_EV_FRAME_BAD && v_msg[`BM_SHARES] != 32'd0));
     wire [BBO_W-1:0] bbo_before;
     wire [BBO_W-1:0] bbo_ok;
     wire [BBO_W-1:0] bbo_full;

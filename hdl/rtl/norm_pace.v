@@ -3,7 +3,8 @@
 // Latency, norm_valid to stage c: 1 cycle for A F E C U, 2 for the rest, when the early hints came (one cycle before
 // norm_valid for A F D X, two for E C; for U the old reference two or more, the new one two before, in consecutive cycles)
 // and the distance is kept; else the message waits in the FIFO, 5 cycles or more.
-// Throughput: the wire's: one message per cycle without a row, one per 2 cycles with one; A E C U need 3 after others.
+// Throughput: the wire's: one message per cycle without a row, one per 2 cycles with one or behind one (which may leave two
+// records); A E C U need 3 after others.
 // Overflow: a message that finds the FIFO full, or the tables not yet cleared, is lost: `stat_lost`, every book stale.
 //
 // The table is told to look 3 cycles before c for an order that is to be found, 2 before for a reference that is new.
@@ -200,6 +201,7 @@ module norm_pace #(
     wire             up_soon;  // reaches stage c one cycle after issue
     reg  [2:0]       since;    // cycles since the last issue, at most 7
     reg              last_soon;
+    reg              last_row; // it used a row, so it may leave two records: nothing goes in the cycle behind it
     reg  [63:0]      looked1;  // read one cycle ago
     reg  [63:0]      looked2;
     reg              looked1_valid;
@@ -219,14 +221,14 @@ module norm_pace #(
     assign same2 = looked2_valid && looked2 == norm_ref;
     assign same1_new = looked1_valid && looked1 == norm_ref2;
     always @* begin
-        in_far = in_soon ? since >= (last_soon ? 3'd2 : 3'd3) : since >= 3'd2 || !norm_tracked;
+        in_far = in_soon ? since >= (last_soon ? 3'd2 : 3'd3) : since >= 3'd2 || !(norm_tracked || last_row);
         case (in_op)
             `BOP_ADD, `BOP_CANCEL, `BOP_DELETE: in_hinted = same1;
             `BOP_EXEC: in_hinted = same2;
             `BOP_REPLACE: in_hinted = same2 && same1_new;
             default: in_hinted = 1'b1;
         endcase
-        head_far = head_soon ? since >= 3'd4 : since >= 3'd2 || !head[`BM_ROW];
+        head_far = head_soon ? since >= 3'd4 : since >= 3'd2 || !(head[`BM_ROW] || last_row);
         case (head[`BM_OP])
             `BOP_ADD, `BOP_CANCEL, `BOP_DELETE: head_looked = age != 2'd0;
             `BOP_EXEC: head_looked = age[1];
@@ -279,8 +281,10 @@ module norm_pace #(
             looked1 <= look_ref;
         if (looked1_valid)
             looked2 <= looked1;
-        if (issue)
+        if (issue) begin
             last_soon <= up_soon;
+            last_row <= next_up[`BM_ROW];
+        end
     end
 
     // Stage c, one cycle later for those whose order is one cycle later.
@@ -307,7 +311,7 @@ module norm_pace #(
     end
 
 `ifdef FORMAL
-    // Two that use a row are never in consecutive stages, and one that is late is never overtaken.
+    // Behind one that uses a row a stage is empty, and one that is late is never overtaken.
     reg f_started;
     reg f_soon; // the message in c came there straight from its issue
     initial f_started = 1'b0;
@@ -325,9 +329,10 @@ module norm_pace #(
         assert(slow_valid == (since == 3'd1 && !last_soon));
         if (c_valid && f_soon) assert(since == 3'd1 && last_soon);
         if (c_valid && !f_soon) assert(since <= 3'd2 && !last_soon);
-        if (c_valid && !f_soon && since == 3'd1) assert(!slow_msg[`BM_ROW]);
+        if (slow_valid) assert(slow_msg[`BM_ROW] == last_row);
+        if (c_valid && !f_soon && since == 3'd1) assert(!slow_msg[`BM_ROW] && !c_msg[`BM_ROW]);
         if (c_valid && c_msg[`BM_ROW] && !$past(rst))
-            assert(!(next_valid && next_msg[`BM_ROW]));
+            assert(!next_valid);
         assert(level <= (1 << FIFO_LOG2));
         assert(!(direct && waiting));
         assert(waiting == (count != 0));

@@ -79,8 +79,11 @@ int fp_compare_record(struct fp_compare *compare, const struct fp_event *event) 
     if (is_notice(event->kind)) {
         compare->notices++;
         compare->notice_codes[event->kind & 0x7f][event->kind == FP_EV_FRAME_BAD ? event->price_e4 & 31 : 0]++;
-        compare->all_stale |= event->kind == FP_EV_GAP_LOST || (event->kind == FP_EV_FRAME_BAD && event->shares) ||
-                             (event->kind == FP_EV_GAP && event->flags & FP_EF_STALE);
+        if (event->kind == FP_EV_GAP || event->kind == FP_EV_GAP_LOST || (event->kind == FP_EV_FRAME_BAD && event->shares)) {
+            compare->all_stale = 1;
+            if (!(event->flags & FP_EF_STALE))
+                return differ(compare, event, "a notice that makes every book stale is not flagged");
+        }
         return 0;
     }
     drop_excused(compare);

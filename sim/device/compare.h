@@ -2,8 +2,8 @@
  *
  * Equal means every byte but rx_ns and aux (time and latency of the hardware). What differs by design is foretold, not excused:
  *  - Notices of the card's feed half (session, lines, gaps, bad frames) have no counterpart in the software book: they are
- *    counted and only their place in the numbering is checked. A GAP_LOST, or a FRAME_BAD of which messages had left, makes
- *    every book stale: the caller learns it from `all_stale` and marks the software's.
+ *    counted and only their place in the numbering is checked. A GAP, a GAP_LOST, or a FRAME_BAD of which messages had left,
+ *    makes every book stale and must be flagged so: the caller learns it from `all_stale` and marks the software's.
  *  - The card's price window is finite (window.h). While a side's best is unknown to the card, its records must be flagged
  *    STALE; that side's two fields, and what the flags say of the BBO, are not compared, all the rest is. A blind side's record is
  *    compared in full unless the card flags it. The card must tell it by one STALE record with code 7 the first time a side gets lost, never else; from then on every record of the symbol must be flagged.

@@ -401,7 +401,12 @@ async def searches(dut: Any) -> None:
 async def reset_and_marks(dut: Any) -> None:
     """A reset at any moment forgets everything; the host's marks and notices that make every book stale."""
     bench = await ready(dut)
-    for _ in range(4):
+    spoilers = (
+        Norm(K.GAP, tracked=False, ref=7, shares=2**32 - 1),
+        Norm(K.GAP_LOST, tracked=False, ref=7, shares=3),
+        Norm(K.FRAME_BAD, tracked=False, ref=9, shares=1, price=18),
+    )
+    for spoiler in spoilers:
         traffic = Traffic(bench.rng, 3)
         messages = [traffic.one() for _ in range(200)]
         await bench.drive(on_the_wire(messages, 5))
@@ -423,18 +428,15 @@ async def reset_and_marks(dut: Any) -> None:
             await bench.settle()
             bench.compare(messages)
         notices = [Norm(K.SESSION, tracked=False, shares=1), Norm(K.LINE_DOWN, tracked=False, line_b=1)]
-        notices += [
-            bench.rng.choice(
-                (
-                    Norm(K.GAP_LOST, tracked=False, ref=7, shares=3),
-                    Norm(K.FRAME_BAD, tracked=False, ref=9, shares=1, price=18),
-                )
-            )
-        ]
+        notices += [spoiler]
         await bench.drive(on_the_wire(notices, 5, gap=3))
         await bench.settle()
         bench.compare(notices)
         assert dut.all_stale.value == 1
+        messages = [traffic.one() for _ in range(20)]
+        await bench.drive(on_the_wire(messages, 5))
+        await bench.settle()
+        bench.compare(messages)
         dut.clear_stale.value = 1
         await RisingEdge(dut.clk)
         dut.clear_stale.value = 0
@@ -443,6 +445,34 @@ async def reset_and_marks(dut: Any) -> None:
         await bench.drive(on_the_wire(notices, 5, gap=3))
         await bench.settle()
         bench.compare(notices)
+
+
+@cocotb.test()
+async def right_behind_a_stranger(dut: Any) -> None:
+    """A message that names another symbol's order leaves two records; what comes right behind it still leaves its own."""
+    bench = await ready(dut)
+    rng = bench.rng
+    ref, at, messages = 1000, 10, []
+    timed: list[Timed] = []
+    for letter in "DX":
+        for hinted in (True, False):
+            for gap in (1, 2, 3, 4):
+                for follower in ("notice", "S", "both"):
+                    ref += 1
+                    add = Norm(
+                        ord("A"), locate=100, symidx=0, ref=ref, shares=10, price=100 * rng.randrange(1, 9), side=1
+                    )
+                    other = Norm(ord(letter), locate=101, symidx=1, ref=ref, shares=4 if letter == "X" else 0)
+                    behind = [Norm(ord("S"), tracked=False, aux=ord("Q"))] if follower != "notice" else []
+                    if follower != "S":
+                        behind.append(Norm(K.FRAME_BAD, tracked=False, price=18, ref=ref))
+                    timed += [Timed(add, at, at - 4), Timed(other, at + 30, at + 29 if hinted else None)]
+                    timed += [Timed(m, at + 30 + gap + place, None) for place, m in enumerate(behind)]
+                    messages += [add, other, *behind]
+                    at += 70
+    await bench.drive(timed)
+    await bench.settle()
+    bench.compare(messages)
 
 
 @cocotb.test()

@@ -215,7 +215,7 @@ class BookModel:
         """Apply one message."""
         kind = chr(m.type)
         if m.type >= 0x80:
-            if m.type == K.GAP_LOST or (m.type == K.FRAME_BAD and m.shares):
+            if m.type in (K.GAP, K.GAP_LOST) or (m.type == K.FRAME_BAD and m.shares):
                 self.all_stale = True
             return [self.record(m, m.type, m.ref, m.price, m.shares, 0, (0, 0, 0, 0))]
         if not m.tracked and not (kind in "SVW" and m.fault == 0):
