@@ -46,7 +46,8 @@ async def writes_at_any_time(dut: Any) -> None:
     await bench.start()
     templates = [Template() for _ in range(16)]
     refused = good = 0
-    for _ in range(length(60)):
+    rounds = length(60)
+    for _ in range(rounds):
         busy = rng.sample(range(16), 3)  # a few slots, so that writes meet
         history: list[tuple[Write, set[int]]] = []
         messages = {slot: enter_order(rng, rng.randbytes(rng.randrange(15)))[0] for slot in busy}
@@ -105,4 +106,4 @@ async def writes_at_any_time(dut: Any) -> None:
             dut.offer_valid.value = 0
             await RisingEdge(dut.clk)
     dut._log.info("%d refused, %d whole", refused, good)
-    assert refused > 20 and good > 20
+    assert refused > rounds // 3 and good > rounds // 3
