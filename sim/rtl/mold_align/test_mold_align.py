@@ -54,6 +54,7 @@ class Monitor:
                 message = bytes(self.parts[i] for i in range(length))
                 self.messages.append((int(dut.chunk_seq.value), message, cycle))
                 self.next_index = 0
+        assert dut.look_valid.value != 1 or dut.s_axis_tvalid.value == 1, "a look without a beat"
         self.looked = int(dut.look_locate.value) if dut.look_valid.value == 1 else -1
         if dut.header_valid.value == 1:
             self.headers.append(self.header())
