@@ -102,8 +102,8 @@ def wide(seed: int, count: int, locates: list[int]) -> list[bytes]:
             centre[locate] = rng.choice([5000, 9900, 1_0000, 30_0000, 100_0000, 160_0000, 500_0000])
         spread = rng.choice([20, 20, 200, 200, 1900, 2400, 4500])
         price = max(1, centre[locate] + 100 * rng.randrange(-spread, spread))
-        if price >= 10000 and (locate == locates[0] or rng.random() > 0.004):
-            price -= price % 100
+        if price >= 10000 and locate != locates[0] and rng.random() < 0.004:
+            price += rng.randrange(1, 100)
         if mine and rng.random() < 0.2:
             ref = rng.choice(mine)
             del live[ref]

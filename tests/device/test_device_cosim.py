@@ -106,7 +106,9 @@ def test_published_files_are_equal(name: str, at_least: int) -> None:
     path = DATA / name
     if not path.exists():
         pytest.skip(f"{name} is not on this machine")
-    assert run(path)["compared"] >= at_least
+    found = run(path)  # the first file's prices are off the tick: sides are lost, and only their best is not compared
+    assert found["compared"] + found["partly"] >= at_least
+    assert found["excused_records"] == 0
 
 
 def test_captures_are_read() -> None:
