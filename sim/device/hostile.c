@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 enum {
-    GAP_WAIT = 600, FLUSH = 48, LONG_IDLE = 1000, SHORTEST = 12, LONGEST = FP_MOLD_MAX_PACKET, COLLECT = 16384, HELD = 512, ROOM = FP_CARD_MAX_FRAME, FAR = 1 << 20,
+    GAP_WAIT = 600, FLUSH = 128, LONG_IDLE = 1000, SHORTEST = 12, LONGEST = FP_MOLD_MAX_PACKET, COLLECT = 16384, HELD = 512, ROOM = FP_CARD_MAX_FRAME, FAR = 1 << 20,
     RENEW = 2000 /* steps after which both books begin again */
 };
 static const uint32_t GROUP[2] = {0xE9360C01, 0xE9360C02};

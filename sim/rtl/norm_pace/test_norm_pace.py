@@ -130,10 +130,13 @@ def taken(norm: Norm) -> bool:
 
 @cocotb.test()
 async def on_time(dut: Any) -> None:
-    """With hints nothing queues: one cycle to c for A F E C U, two for the rest, gapless, all lanes."""
+    """With hints nothing queues: one cycle to c for A F E C U, two for the rest, gapless, all lanes.
+
+    Without the venue's 12-byte messages: one that is in the cycle right behind another message does queue."""
     bench = await ready(dut)
     for phase in range(8):
         traffic = Traffic(bench.rng, 3)
+        traffic.weights |= {"S": 0}
         messages = [traffic.one() for _ in range(length(200))]
         bench.seen.clear()
         times = await bench.drive(list(on_the_wire(messages, 8, phase=phase)))
