@@ -26,16 +26,17 @@ def test_a_planted_fault_is_reported_with_a_waveform(tmp_path: Path) -> None:
     assert text.count(SOUND) == 1
     module.write_text(text.replace(SOUND, FAULTY))
     card = Variant("planted", trace=True, quick=True, rtl=faulty)
-    messages = hostile(12, 1500, [1, 2], bad=0.0)
+    # None of that type early, so that a whole window and 100 records lie before the difference.
+    messages = [m for i, m in enumerate(hostile(12, 3000, [1, 2], bad=0.0)) if i > 1500 or m[:1] != b"C"]
     found = cosim(binary_file(tmp_path / "day", messages), {}, card, quiet=True, waveform=True)
     assert found["different"]
     assert messages[found["message"]][:1] == b"C", "the first execution at a price of its own"
     assert "flags" in found["report"]
     assert "<--" in found["report"]
     assert messages[found["message"]][:20].hex(" ") in found["report"]
-    assert found["report"].count("locate") > min(100, found["message"]), "the last records"
+    assert found["report"].count("locate") > 100, "the last 100 records"
     wave = Path(found["waveform"]).read_bytes()
     assert wave[0] == 0, "an FST begins with its header"
     first, last = (int.from_bytes(wave[at : at + 8], "big") // PS_PER_CYCLE for at in (9, 17))
-    # The card was ready later than the window's nominal begin.
-    assert found["cycle"] - WINDOW_CYCLES <= first < last == found["cycle"]
+    assert found["cycle"] - WINDOW_CYCLES <= first <= found["cycle"] - WINDOW_CYCLES + 1
+    assert last == found["cycle"]
