@@ -8,6 +8,7 @@ says so in one line when they are missing.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import hashlib
 import importlib.util
 import os
@@ -144,7 +145,7 @@ def library_inputs(variant: Variant) -> Iterator[Path]:
     """Every file the library depends on."""
     yield from sorted(variant.rtl.glob("*.v*"))
     yield from sorted(GENERATED.glob("*.*h"))
-    yield from (DEVICE / "card.cpp", DEVICE / "card.h", CORE / "records.h", Path(__file__).resolve())
+    yield from (DEVICE / "card.cpp", CORE / "io" / "card.h", CORE / "records.h", Path(__file__).resolve())
 
 
 def driver_inputs() -> Iterator[Path]:
@@ -225,7 +226,18 @@ def train(variant: Variant, say: Callable[[str], None]) -> None:
 
 
 def build(variant: Variant = VARIANTS["card"], quiet: bool = False, force: bool = False) -> Variant:
-    """Build what is not up to date. Raises BuildError. Takes a minute without ccache, seconds with a warm one."""
+    """Build what is not up to date. Raises BuildError. Takes a minute without ccache, seconds with a warm one.
+
+    A second process that wants the same variant waits until the first one has it.
+    """
+    variant.folder.mkdir(parents=True, exist_ok=True)
+    with (variant.folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return build_alone(variant, quiet, force)
+
+
+def build_alone(variant: Variant, quiet: bool, force: bool) -> Variant:
+    """`build`, when nobody else writes into the variant's folder."""
     mark, drivers_mark = variant.folder / "stamp", variant.folder / "stamp-drivers"
     wanted, drivers_wanted = stamp(variant, library_inputs(variant)), stamp(variant, driver_inputs())
     fresh = not force and variant.library.exists() and mark.exists() and mark.read_text() == wanted

@@ -10,7 +10,7 @@
 #endif
 #pragma GCC visibility push(default)
 extern "C" {
-#include "card.h"
+#include "io/card.h"
 }
 #pragma GCC visibility pop
 #include <algorithm>

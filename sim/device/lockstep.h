@@ -5,7 +5,7 @@
 #ifndef FP_LOCKSTEP_H
 #define FP_LOCKSTEP_H
 #include "book/book.h"
-#include "card.h"
+#include "io/card.h"
 #include "compare.h"
 #include "window.h"
 

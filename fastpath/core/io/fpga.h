@@ -4,7 +4,7 @@
  * knows no rule of one; card.h is the one definition of what may be called. */
 #ifndef FP_FPGA_H
 #define FP_FPGA_H
-#include "sim/device/card.h"
+#include "card.h"
 
 #define FP_FPGA_FUNCTIONS(X) \
     X(open) X(close) X(push) X(idle) X(cycles) X(time_ns) X(write) X(read) X(symbol) X(resync) X(mark) X(set_trading) X(set_limits) \

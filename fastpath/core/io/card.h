@@ -1,4 +1,4 @@
-/* The FPGA card as a C library: gw_top.v compiled by Verilator, behind the host interface a driver would have. Frames in,
+/* The FPGA card as a C library, behind the host interface that a driver would have; sim/device makes one of gw_top.v. Frames in,
  * records and order bytes out, host port written by functions.
  *
  * One thread per card; cards do not share anything. Time inside is clock cycles of 6.4 ns (156.25 MHz, 64 bits a cycle:
@@ -10,7 +10,7 @@
 #ifndef FP_CARD_H
 #define FP_CARD_H
 #include "fp_registers.h"
-#include "records.h"
+#include "../records.h"
 #include <stddef.h>
 #include <stdint.h>
 
