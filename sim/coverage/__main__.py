@@ -2,7 +2,7 @@
 
 Prints the table and one line for each thing that is not covered; writes build/sim/coverage/{table.md,lcov.info,
 coverage.json}; exit code 0 only when every bench passed and every gate holds. With modules named it shows their figures
-only, and gates nothing. --report uses what the last run left.
+only, and gates nothing. --report uses what the last run left; --page writes docs/reference/hdl-coverage.md as well.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from pathlib import Path
 from sim.coverage import gates
 from sim.coverage.functional import hits
 from sim.coverage.points import Totals, parse, proof_lines
-from sim.rtl.benches import BUILD, LENGTHS, RTL, Bench, How, discover, end_with_us
+from sim.rtl.benches import BUILD, LENGTHS, ROOT, RTL, Bench, How, discover, end_with_us
 from sim.rtl.run import run_all
 
 OUT = BUILD / "coverage"
+PAGE = ROOT / "docs" / "reference" / "hdl-coverage.md"
 WAIVERS = Path(__file__).resolve().parent / "waivers.json"
 
 
@@ -52,6 +53,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m sim.coverage", description="Coverage of the RTL by its benches.")
     parser.add_argument("modules", nargs="*", metavar="MODULE", help="show these only, no gate")
     parser.add_argument("--report", action="store_true", help="run nothing: judge what the last run left")
+    parser.add_argument("--page", action="store_true", help="write the documentation's page")
+    parser.add_argument("--expressions", action="store_true", help="count the terms of expressions as well (no gate)")
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--length", choices=LENGTHS, default="normal")
     parser.add_argument("-j", "--jobs", type=int, default=1, help="benches at a time")
@@ -65,8 +68,9 @@ def main() -> int:
         seed=seed,
         length=arguments.length,
         coverage=True,
+        expressions=arguments.expressions,
         junit=str(OUT / "junit"),
-        fast_build=arguments.length == "quick",  # the counters make the C++ large, and quick runs are short
+        fast_build=arguments.length != "long",  # the counters make the C++ large: to optimise it takes longer
     )
     failed = 0
     started = time.monotonic()
@@ -79,7 +83,8 @@ def main() -> int:
     if arguments.modules:
         sources = {file: text for file, text in sources.items() if Path(file).stem in arguments.modules}
         functional = {goal: bins for goal, bins in functional.items() if any(bins.values())}
-    verdict = gates.judge(totals, sources, gates.read_waivers(WAIVERS), functional)
+    waivers = gates.read_waivers(WAIVERS)
+    verdict = gates.judge(totals, sources, waivers, functional)
     print(gates.table(verdict))
     for line in [*verdict.wrong, *(f"{name}: its run left no counters" for name in without)]:
         print(line)
@@ -89,6 +94,9 @@ def main() -> int:
     (OUT / "table.md").write_text(gates.table(verdict) + "\n", encoding="utf-8")
     (OUT / "lcov.info").write_text(gates.lcov(totals, "hdl/rtl"), encoding="utf-8")
     (OUT / "coverage.json").write_text(json.dumps(asdict(verdict) | {"seed": seed}, indent=1) + "\n", encoding="utf-8")
+    if arguments.page:
+        conditions = f"{len(benches)} benches, {arguments.length} length, seed {seed}."
+        PAGE.write_text(gates.page(verdict, waivers, conditions), encoding="utf-8")
     bad = len(verdict.wrong) + len(without)
     print(f"{time.monotonic() - started:.0f} s; lcov, table and JSON in {OUT.relative_to(BUILD.parents[1])}")
     print(f"coverage: {'met' if not bad and not failed else f'{bad} gates open, {failed} tests failed'}")

@@ -8,6 +8,7 @@ has lost its reason. Nothing here runs a simulation.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +19,8 @@ TOGGLE = 90.0
 
 @dataclass
 class Waiver:
-    """`code` is found in the source line of what is waived; `what` (when not empty) is the branch, as counted."""
+    """`code` is found in the source line of what is waived; `what` (when not empty) matches the whole name of the
+    branch or of the bit's edge as it is counted (a regular expression)."""
 
     file: str
     kind: str  # line, branch or toggle; line waives the branches of the same line too
@@ -34,7 +36,7 @@ class Waiver:
             self.file == point.file
             and point.kind in kinds
             and self.code in source
-            and (not self.what or point.what == self.what)
+            and (not self.what or re.fullmatch(self.what, point.what) is not None)
         )
 
 
@@ -154,6 +156,28 @@ def table(verdict: Verdict) -> str:
     rows += ["", "| functional goal | reached | of |", "|---|---|---|"]
     rows += [f"| {goal} | {reached} | {total} |" for goal, (reached, total) in verdict.functional.items()]
     return "\n".join(rows)
+
+
+def page(verdict: Verdict, waivers: list[Waiver], conditions: str) -> str:
+    """The documentation's page: the table, what is open, and every waiver with its reason."""
+    lines = ["# Coverage of the RTL benches", "", "<!-- Made by `python -m sim.coverage --page`. -->", ""]
+    lines += [
+        "Counted by Verilator over all benches together, and by the watchers in `sim/coverage/functional.py` for the crosses.",
+        f"Gates: every line and branch, toggles {TOGGLE:.0f} % over all modules, every bin. In brackets: points waived, which",
+        "count as reached; each has its reason below. The others are reached by a bench that judges what it sees.",
+        "",
+        f"{conditions} {'All gates are met.' if not verdict.wrong else f'{len(verdict.wrong)} gates are open.'}",
+        "",
+        table(verdict),
+    ]
+    if verdict.wrong:
+        lines += ["", "## Open", "", *(f"- {line}".replace("|", "\\|") for line in verdict.wrong)]
+    lines += ["", "## Waived", "", "| where | what | why |", "|---|---|---|"]
+    for waiver in sorted(waivers, key=lambda waiver: (waiver.file, waiver.kind, waiver.code)):
+        what = f"{waiver.kind} `{waiver.what}`" if waiver.what else waiver.kind
+        cells = (f"`{waiver.file}`: `{waiver.code}`", what, waiver.reason)
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
 
 
 def lcov(totals: Totals, folder: str) -> str:

@@ -75,6 +75,7 @@ class How:
     length: str = "normal"
     waves: bool = False
     coverage: bool = False
+    expressions: bool = False  # count the terms of expressions as well: builds twice as long
     only: str | None = None  # a regular expression of test names
     limit_s: float = 1800.0  # for building and running, then it is ended
     max_failures: int = 0  # stop after so many; 0: run all tests
@@ -211,7 +212,8 @@ def build_and_run(bench: Bench, how: How) -> None:
         waivers = str(ROOT / "hdl" / "lint" / "waivers.vlt")
         build_args += [waivers, "-Wall", "-Wno-fatal", "--assert", "--x-initial", "unique", "-O3"]
         # Not --coverage: it adds the counting of state machines, on which this Verilator fails.
-        build_args += ["--coverage-line", "--coverage-toggle", "--coverage-expr"] if how.coverage else []
+        build_args += ["--coverage-line", "--coverage-toggle"] if how.coverage else []
+        build_args += ["--coverage-expr"] if how.coverage and how.expressions else []
         fast = how.fast_build or not (bench.optimised or how.length == "long")
         build_args += ["-CFLAGS", "-O0"] if fast else []
         build_args += ["--trace-fst", "--trace-structs"] if how.waves else []

@@ -83,6 +83,12 @@ def test_a_waiver_excuses_its_branch_and_the_lines_behind_it() -> None:
     assert "| toy.v | 100.0 (1) | 100.0 (1) | - | 100.0 (1) |" in table(verdict)
 
 
+def test_a_waiver_of_some_bits_leaves_the_others_open() -> None:
+    text = both(1) + counter("toggle", 4, "x[10]:0->1", 0) + counter("toggle", 4, "x[1]:0->1", 0)
+    waivers = [Waiver("toy.v", "toggle", "x <= 1", r"x\[\d\]:.*", "bits below ten never move")]
+    assert judge(totals(text), {"toy.v": SOURCE}, waivers, {}).rows[0].toggle == (1, 2, 4)
+
+
 def test_a_waiver_without_a_use_fails() -> None:
     waiver = Waiver("toy.v", "branch", "if (a)", "else", "a is always 1 here")
     verdict = judge(totals(both(else_hits=1)), {"toy.v": SOURCE}, [waiver], {})

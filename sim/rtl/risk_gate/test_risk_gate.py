@@ -66,7 +66,7 @@ class Gate:
         in_range = valid and 1 <= quantity <= 999_999 and 1 <= price <= 1_999_999_900
         price32 = price & 0xFFFFFFFF
         through = max(0, bid - price32) if sell else max(0, price32 - ask)
-        recent = [o for o, when in self.passed[-self.remembered :] if now - when < self.window]
+        recent = [o for o, when in self.passed[-self.remembered :] if (now - when) % (1 << 48) < self.window]
         checks = {
             KILL: self.kill, DISABLED: not (self.trade and limit.enable and symidx < self.known),
             QUANTITY: quantity > limit.quantity, NOTIONAL: quantity * price32 > limit.notional,
