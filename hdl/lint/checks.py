@@ -122,15 +122,15 @@ def asserted(allowed: dict[str, Any]) -> Iterator[str]:
             yield f"{module}: {file} asserts {sorted(found) or 'nothing'} cycles for {rule}, its depth is {promised}"
 
 
-def register_map(file: Module) -> Iterator[str]:
-    """The register file's case labels against the map: every register is read, and written or not as the map says."""
+def register_map(*files: Module) -> Iterator[str]:
+    """The register files' case labels against the map: every register is read, and written or not as the map says."""
     registers = json.loads((ROOT / "hdl" / "spec" / "registers.json").read_text(encoding="utf-8"))["registers"]
     wanted = {int(register["offset"], 16): register for register in registers}
     read: list[int] = []
     kept: set[int] = set()
     commands: set[int] = set()
     entered: set[int] = set()
-    for case in file.cases:
+    for case in [case for file in files for case in file.cases]:
         for label, written in case.written.items():
             at = int(label.split("'h")[-1], 16) if "'h" in label else -1
             name = wanted[at]["name"].lower() if at in wanted else ""
@@ -268,7 +268,7 @@ def main() -> int:
     wrong += spec()
     wrong += asserted(allowed)
     if "csr_axil" in library:
-        wrong += [f"csr_axil: {complaint}" for complaint in register_map(library["csr_axil"])]
+        wrong += [f"csr_axil: {complaint}" for complaint in register_map(library["csr_axil"], library["csr_counts"])]
     if arguments.svg:
         draw(library, arguments.top, arguments.svg)
     if arguments.only:

@@ -1,7 +1,7 @@
 // Register file of the card on AXI4-Lite; the map is hdl/spec/registers.json, addresses and resets are its generated header.
 // Latency: a write acts 3 cycles after both its address and its data are taken, a read answers 4 cycles after its address
 // with what was there 2 cycles before; counters and latencies follow their events by 1 to 3 cycles.
-// Throughput: one write per 3 cycles, one read per 4 cycles, both at once. Overflow: counters wrap at 2^32.
+// Throughput: one write per 3 cycles, one read per 4 cycles, both at once. Overflow: counters (csr_counts) wrap at 2^32.
 // A write that is not allowed (read-only, no register, a command with bytes missing) changes nothing and is answered
 // SLVERR; so is a read of no register. Commands (`wo`) raise their output for one cycle with `wdata` beside it.
 `default_nettype none
@@ -139,31 +139,26 @@ module csr_axil #(
 
     reg  is_kept; // the address is a register that keeps what is written
     reg  is_command;
-    reg  kept;
-    reg  command;
     wire allowed;
-    always @* begin
-        is_kept = 1'b0;
-        is_command = 1'b0;
-        case (aw_addr)
-            `FP_REG_CTRL, `FP_REG_MIDNIGHT_LO, `FP_REG_MIDNIGHT_HI, `FP_REG_VENUE,
-            `FP_REG_LINE_A_ADDRESS, `FP_REG_LINE_A_PORT, `FP_REG_LINE_B_ADDRESS, `FP_REG_LINE_B_PORT,
-            `FP_REG_SESSION_0, `FP_REG_SESSION_1, `FP_REG_SESSION_2, `FP_REG_FIRST_SEQ_LO,
-            `FP_REG_FIRST_SEQ_HI, `FP_REG_GAP_WAIT, `FP_REG_SILENCE, `FP_REG_LIMIT_QUANTITY,
-            `FP_REG_LIMIT_NOTIONAL_LO, `FP_REG_LIMIT_NOTIONAL_HI, `FP_REG_LIMIT_COLLAR, `FP_REG_LIMIT_BUY_ROOM,
-            `FP_REG_LIMIT_SELL_ROOM, `FP_REG_RATE_PERIOD, `FP_REG_RATE_BURST, `FP_REG_DUP_WINDOW_LO,
-            `FP_REG_DUP_WINDOW_HI, `FP_REG_TEMPLATE_LO, `FP_REG_TEMPLATE_HI, `FP_REG_TRIGGER_PRICE,
-            `FP_REG_TRIGGER_EXPIRE_LO, `FP_REG_TRIGGER_EXPIRE_HI, `FP_REG_REASON_SLOT: is_kept = 1'b1;
-            `FP_REG_COMMAND, `FP_REG_FILTER, `FP_REG_MARK, `FP_REG_LIMIT_WRITE,
-            `FP_REG_NEXT_URN, `FP_REG_TEMPLATE_WRITE, `FP_REG_TEMPLATE_SEAL, `FP_REG_TRIGGER_WRITE: is_command = 1'b1;
-            default: is_kept = 1'b0;
-        endcase
-    end
-    always @(posedge clk) begin
-        kept <= is_kept;
-        command <= is_command;
-    end
-    assign allowed = kept || (command && w_strobe == 4'hf);
+    always @(posedge clk)
+        if (aw_held) begin
+            is_kept <= 1'b0;
+            is_command <= 1'b0;
+            case (aw_addr)
+                `FP_REG_CTRL, `FP_REG_MIDNIGHT_LO, `FP_REG_MIDNIGHT_HI, `FP_REG_VENUE,
+                `FP_REG_LINE_A_ADDRESS, `FP_REG_LINE_A_PORT, `FP_REG_LINE_B_ADDRESS, `FP_REG_LINE_B_PORT,
+                `FP_REG_SESSION_0, `FP_REG_SESSION_1, `FP_REG_SESSION_2, `FP_REG_FIRST_SEQ_LO,
+                `FP_REG_FIRST_SEQ_HI, `FP_REG_GAP_WAIT, `FP_REG_SILENCE, `FP_REG_LIMIT_QUANTITY,
+                `FP_REG_LIMIT_NOTIONAL_LO, `FP_REG_LIMIT_NOTIONAL_HI, `FP_REG_LIMIT_COLLAR, `FP_REG_LIMIT_BUY_ROOM,
+                `FP_REG_LIMIT_SELL_ROOM, `FP_REG_RATE_PERIOD, `FP_REG_RATE_BURST, `FP_REG_DUP_WINDOW_LO,
+                `FP_REG_DUP_WINDOW_HI, `FP_REG_TEMPLATE_LO, `FP_REG_TEMPLATE_HI, `FP_REG_TRIGGER_PRICE,
+                `FP_REG_TRIGGER_EXPIRE_LO, `FP_REG_TRIGGER_EXPIRE_HI, `FP_REG_REASON_SLOT: is_kept <= 1'b1;
+                `FP_REG_COMMAND, `FP_REG_FILTER, `FP_REG_MARK, `FP_REG_LIMIT_WRITE,
+                `FP_REG_NEXT_URN, `FP_REG_TEMPLATE_WRITE, `FP_REG_TEMPLATE_SEAL, `FP_REG_TRIGGER_WRITE: is_command <= 1'b1;
+                default: is_kept <= 1'b0;
+            endcase
+        end
+    assign allowed = is_kept || (is_command && w_strobe == 4'hf);
     always @(posedge clk) begin
         if (rst)
             s_axil_bvalid <= 1'b0;
@@ -209,7 +204,7 @@ module csr_axil #(
             trigger_expire_lo <= `FP_REG_TRIGGER_EXPIRE_LO_RESET;
             trigger_expire_hi <= `FP_REG_TRIGGER_EXPIRE_HI_RESET;
             reason_slot <= `FP_REG_REASON_SLOT_RESET;
-        end else if (write && kept)
+        end else if (write && is_kept)
             case (aw_addr)
                 `FP_REG_CTRL: ctrl <= merge(ctrl, w_data, w_strobe);
                 `FP_REG_MIDNIGHT_LO: midnight_lo <= merge(midnight_lo, w_data, w_strobe);
@@ -246,109 +241,54 @@ module csr_axil #(
             endcase
     end
     wire go;
-    assign go = write && command && w_strobe == 4'hf && !rst;
-    always @(posedge clk) begin
-        do_command <= go && aw_addr == `FP_REG_COMMAND;
-        do_filter <= go && aw_addr == `FP_REG_FILTER;
-        do_mark <= go && aw_addr == `FP_REG_MARK;
-        do_limit_write <= go && aw_addr == `FP_REG_LIMIT_WRITE;
-        do_next_urn <= go && aw_addr == `FP_REG_NEXT_URN;
-        do_template_write <= go && aw_addr == `FP_REG_TEMPLATE_WRITE;
-        do_template_seal <= go && aw_addr == `FP_REG_TEMPLATE_SEAL;
-        do_trigger_write <= go && aw_addr == `FP_REG_TRIGGER_WRITE;
-    end
-
-    // Counters.
-    reg [COUNTERS-1:0] counting;
+    assign go = write && is_command && w_strobe == 4'hf && !rst;
     always @(posedge clk)
-        counting <= count;
-    reg [31:0] counts [0:COUNTERS-1];
-    genvar c;
-    generate
-        for (c = 0; c < COUNTERS; c = c + 1) begin : counters
-            always @(posedge clk)
-                if (rst)
-                    counts[c] <= 32'd0;
-                else if (counting[c])
-                    counts[c] <= counts[c] + 32'd1;
+        if (go) begin
+            do_command <= aw_addr == `FP_REG_COMMAND;
+            do_filter <= aw_addr == `FP_REG_FILTER;
+            do_mark <= aw_addr == `FP_REG_MARK;
+            do_limit_write <= aw_addr == `FP_REG_LIMIT_WRITE;
+            do_next_urn <= aw_addr == `FP_REG_NEXT_URN;
+            do_template_write <= aw_addr == `FP_REG_TEMPLATE_WRITE;
+            do_template_seal <= aw_addr == `FP_REG_TEMPLATE_SEAL;
+            do_trigger_write <= aw_addr == `FP_REG_TRIGGER_WRITE;
+        end else begin
+            do_command <= 1'b0;
+            do_filter <= 1'b0;
+            do_mark <= 1'b0;
+            do_limit_write <= 1'b0;
+            do_next_urn <= 1'b0;
+            do_template_write <= 1'b0;
+            do_template_seal <= 1'b0;
+            do_trigger_write <= 1'b0;
         end
-    endgenerate
-
-    // Latency of records: least, most, sum, and a histogram of 6 or fewer, 7, 8 ... 20, 21 or more cycles.
-    reg  [15:0] latency_min;
-    reg  [15:0] latency_max;
-    reg  [31:0] latency_count;
-    reg  [63:0] latency_sum;
-    reg  [31:0] histogram [0:15];
-    reg         e_valid;
-    reg  [15:0] e_latency;
-    reg         b_valid;
-    reg  [3:0]  bin;
-    wire [3:0]  bin_low;
-    assign bin_low = e_latency[3:0] - 4'd6;
-    always @(posedge clk) begin
-        e_valid <= ev_valid && !rst;
-        e_latency <= ev_latency;
-        b_valid <= e_valid && !rst;
-        bin <= e_latency <= 16'd6 ? 4'd0 : e_latency >= 16'd21 ? 4'd15 : bin_low;
-    end
-    always @(posedge clk) begin
-        if (rst) begin
-            latency_min <= `FP_REG_LATENCY_MIN_RESET;
-            latency_max <= `FP_REG_LATENCY_MAX_RESET;
-            latency_count <= 32'd0;
-            latency_sum <= 64'd0;
-        end else if (e_valid) begin
-            if (e_latency < latency_min)
-                latency_min <= e_latency;
-            if (e_latency > latency_max)
-                latency_max <= e_latency;
-            latency_count <= latency_count + 32'd1;
-            latency_sum <= latency_sum + {48'd0, e_latency};
-        end
-    end
-    generate
-        for (c = 0; c < 16; c = c + 1) begin : bars
-            always @(posedge clk)
-                if (rst)
-                    histogram[c] <= 32'd0;
-                else if (b_valid && bin == c)
-                    histogram[c] <= histogram[c] + 32'd1;
-        end
-    endgenerate
 
     // What became of each slot's order. Arming is seen as the slot's armed bit rising.
     reg  [SLOTS-1:0] was_armed;
     reg  [SLOTS-1:0] sent;
     reg  [SLOTS-1:0] refused;
-    reg  [15:0]      reasons [0:SLOTS-1];
-    generate
-        for (c = 0; c < SLOTS; c = c + 1) begin : slots
-            wire mine;
-            assign mine = out_slot == c;
-            always @(posedge clk) begin
-                if (rst) begin
-                    was_armed[c] <= 1'b0;
-                    sent[c] <= 1'b0;
-                    refused[c] <= 1'b0;
-                    reasons[c] <= 16'd0;
-                end else begin
-                    was_armed[c] <= armed[c];
-                    if (armed[c] && !was_armed[c]) begin
-                        sent[c] <= 1'b0;
-                        refused[c] <= 1'b0;
-                        reasons[c] <= 16'd0;
-                    end else if (mine && (pass_valid || reject_valid)) begin
-                        sent[c] <= pass_valid;
-                        refused[c] <= reject_valid;
-                        reasons[c] <= out_reasons;
-                    end
-                end
-            end
+    reg  [15:0]      reasons [0:SLOTS-1]; // of the slots that are sent or refused
+    wire             told;
+    wire [SLOTS-1:0] rises;
+    wire [SLOTS-1:0] told_slot;
+    assign told = pass_valid || reject_valid;
+    assign rises = armed & ~was_armed;
+    assign told_slot = {{(SLOTS-1){1'b0}}, told} << out_slot;
+    always @(posedge clk) begin
+        if (rst) begin
+            was_armed <= {SLOTS{1'b0}};
+            sent <= {SLOTS{1'b0}};
+            refused <= {SLOTS{1'b0}};
+        end else begin
+            was_armed <= armed;
+            sent <= ((sent & ~told_slot) | (pass_valid ? told_slot : {SLOTS{1'b0}})) & ~rises;
+            refused <= ((refused & ~told_slot) | (reject_valid ? told_slot : {SLOTS{1'b0}})) & ~rises;
         end
-    endgenerate
+        if (told)
+            reasons[out_slot] <= out_reasons;
+    end
 
-    // Reads: what was asked for is caught from each part of the map at once, zero from all parts but its own; these are joined
+    // Reads: what was asked for is fetched from each part of the map at once, zero from all parts but its own; these are joined
     // a cycle later.
     reg         ar_held;
     reg         ar_caught;
@@ -357,264 +297,118 @@ module csr_axil #(
     reg         load_refused;
     reg  [31:0] high;      // the upper half of what was read last by its lower half
     reg  [15:0] slot_reasons;
-    wire        catch;
+    wire [SLOTS-1:0] has_reasons;
+    assign has_reasons = sent | refused;
+    wire        fetch;
     wire        read;
     assign s_axil_arready = !ar_held;
-    assign catch = ar_held && !ar_caught;
+    assign fetch = ar_held && !ar_caught;
     assign read = ar_caught && !ar_done && (!s_axil_rvalid || s_axil_rready);
     reg  [31:0] identity;
     reg         in_identity;
-    reg  [31:0] identity_value;
-    reg         identity_known;
     reg  [31:0] lines;
     reg         in_lines;
-    reg  [31:0] lines_value;
-    reg         lines_known;
     reg  [31:0] limits;
     reg         in_limits;
-    reg  [31:0] limits_value;
-    reg         limits_known;
     reg  [31:0] orders;
     reg         in_orders;
-    reg  [31:0] orders_value;
-    reg         orders_known;
     reg  [31:0] triggers;
     reg         in_triggers;
-    reg  [31:0] triggers_value;
-    reg         triggers_known;
-    reg  [31:0] latencies;
-    reg         in_latencies;
-    reg  [31:0] latencies_value;
-    reg         latencies_known;
-    reg  [31:0] spread;
-    reg         in_spread;
-    reg  [31:0] spread_value;
-    reg         spread_known;
-    reg  [31:0] counts_low;
-    reg         in_counts_low;
-    reg  [31:0] counts_low_value;
-    reg         counts_low_known;
-    reg  [31:0] counts_mid;
-    reg         in_counts_mid;
-    reg  [31:0] counts_mid_value;
-    reg         counts_mid_known;
-    reg  [31:0] counts_high;
-    reg         in_counts_high;
-    reg  [31:0] counts_high_value;
-    reg         counts_high_known;
-    always @* begin
-        identity = 32'd0;
-        in_identity = 1'b1;
-        case (ar_addr)
-            `FP_REG_ID: identity = `FP_REG_ID_RESET;
-            `FP_REG_VERSION: identity = `FP_REG_VERSION_RESET;
-            `FP_REG_BUILD: identity = BUILD;
-            `FP_REG_CAPS: identity = CAPS;
-            `FP_REG_CTRL: identity = ctrl;
-            `FP_REG_COMMAND: identity = 32'd0;
-            `FP_REG_STATUS: identity = {23'd0, load_refused, status[7:0]};
-            `FP_REG_CYCLE_LO: identity = now[31:0];
-            `FP_REG_CYCLE_HI: identity = high;
-            `FP_REG_MIDNIGHT_LO: identity = midnight_lo;
-            `FP_REG_MIDNIGHT_HI: identity = midnight_hi;
-            `FP_REG_VENUE: identity = {24'd0, venue};
-            default: in_identity = 1'b0;
-        endcase
-    end
-    always @* begin
-        lines = 32'd0;
-        in_lines = 1'b1;
-        case (ar_addr)
-            `FP_REG_LINE_A_ADDRESS: lines = line_a_address;
-            `FP_REG_LINE_A_PORT: lines = {16'd0, line_a_port};
-            `FP_REG_LINE_B_ADDRESS: lines = line_b_address;
-            `FP_REG_LINE_B_PORT: lines = {16'd0, line_b_port};
-            `FP_REG_SESSION_0: lines = session_0;
-            `FP_REG_SESSION_1: lines = session_1;
-            `FP_REG_SESSION_2: lines = {16'd0, session_2};
-            `FP_REG_FIRST_SEQ_LO: lines = first_seq_lo;
-            `FP_REG_FIRST_SEQ_HI: lines = first_seq_hi;
-            `FP_REG_GAP_WAIT: lines = gap_wait;
-            `FP_REG_SILENCE: lines = silence;
-            `FP_REG_EXPECTED_SEQ_LO: lines = expected_seq[31:0];
-            `FP_REG_EXPECTED_SEQ_HI: lines = high;
-            default: in_lines = 1'b0;
-        endcase
-    end
-    always @* begin
-        limits = 32'd0;
-        in_limits = 1'b1;
-        case (ar_addr)
-            `FP_REG_FILTER: limits = 32'd0;
-            `FP_REG_MARK: limits = 32'd0;
-            `FP_REG_LIMIT_QUANTITY: limits = limit_quantity;
-            `FP_REG_LIMIT_NOTIONAL_LO: limits = limit_notional_lo;
-            `FP_REG_LIMIT_NOTIONAL_HI: limits = limit_notional_hi;
-            `FP_REG_LIMIT_COLLAR: limits = {16'd0, limit_collar};
-            `FP_REG_LIMIT_BUY_ROOM: limits = limit_buy_room;
-            `FP_REG_LIMIT_SELL_ROOM: limits = limit_sell_room;
-            `FP_REG_LIMIT_WRITE: limits = 32'd0;
-            `FP_REG_RATE_PERIOD: limits = rate_period;
-            `FP_REG_RATE_BURST: limits = {16'd0, rate_burst};
-            `FP_REG_DUP_WINDOW_LO: limits = dup_window_lo;
-            `FP_REG_DUP_WINDOW_HI: limits = {16'd0, dup_window_hi};
-            default: in_limits = 1'b0;
-        endcase
-    end
-    always @* begin
-        orders = 32'd0;
-        in_orders = 1'b1;
-        case (ar_addr)
-            `FP_REG_NEXT_URN: orders = next_urn;
-            `FP_REG_TEMPLATE_LO: orders = template_lo;
-            `FP_REG_TEMPLATE_HI: orders = template_hi;
-            `FP_REG_TEMPLATE_WRITE: orders = 32'd0;
-            `FP_REG_TEMPLATE_SEAL: orders = 32'd0;
-            default: in_orders = 1'b0;
-        endcase
-    end
-    always @* begin
-        triggers = 32'd0;
-        in_triggers = 1'b1;
-        case (ar_addr)
-            `FP_REG_TRIGGER_PRICE: triggers = trigger_price;
-            `FP_REG_TRIGGER_EXPIRE_LO: triggers = trigger_expire_lo;
-            `FP_REG_TRIGGER_EXPIRE_HI: triggers = {16'd0, trigger_expire_hi};
-            `FP_REG_TRIGGER_WRITE: triggers = 32'd0;
-            `FP_REG_ARMED: triggers = {{(32-SLOTS){1'b0}}, armed};
-            `FP_REG_FIRED: triggers = {{(32-SLOTS){1'b0}}, fired};
-            `FP_REG_EXPIRED: triggers = {{(32-SLOTS){1'b0}}, expired};
-            `FP_REG_DISARMED: triggers = {{(32-SLOTS){1'b0}}, disarmed};
-            `FP_REG_SENT: triggers = {{(32-SLOTS){1'b0}}, sent};
-            `FP_REG_REFUSED: triggers = {{(32-SLOTS){1'b0}}, refused};
-            `FP_REG_REASON_SLOT: triggers = {24'd0, reason_slot};
-            `FP_REG_REASONS: triggers = {16'd0, slot_reasons};
-            default: in_triggers = 1'b0;
-        endcase
-    end
-    always @* begin
-        latencies = 32'd0;
-        in_latencies = 1'b1;
-        case (ar_addr)
-            `FP_REG_LATENCY_MIN: latencies = {16'd0, latency_min};
-            `FP_REG_LATENCY_MAX: latencies = {16'd0, latency_max};
-            `FP_REG_LATENCY_COUNT: latencies = latency_count;
-            `FP_REG_LATENCY_SUM_LO: latencies = latency_sum[31:0];
-            `FP_REG_LATENCY_SUM_HI: latencies = high;
-            default: in_latencies = 1'b0;
-        endcase
-    end
-    always @* begin
-        spread = 32'd0;
-        in_spread = 1'b1;
-        case (ar_addr)
-            `FP_REG_LATENCY_BIN_0: spread = histogram[0];
-            `FP_REG_LATENCY_BIN_1: spread = histogram[1];
-            `FP_REG_LATENCY_BIN_2: spread = histogram[2];
-            `FP_REG_LATENCY_BIN_3: spread = histogram[3];
-            `FP_REG_LATENCY_BIN_4: spread = histogram[4];
-            `FP_REG_LATENCY_BIN_5: spread = histogram[5];
-            `FP_REG_LATENCY_BIN_6: spread = histogram[6];
-            `FP_REG_LATENCY_BIN_7: spread = histogram[7];
-            `FP_REG_LATENCY_BIN_8: spread = histogram[8];
-            `FP_REG_LATENCY_BIN_9: spread = histogram[9];
-            `FP_REG_LATENCY_BIN_10: spread = histogram[10];
-            `FP_REG_LATENCY_BIN_11: spread = histogram[11];
-            `FP_REG_LATENCY_BIN_12: spread = histogram[12];
-            `FP_REG_LATENCY_BIN_13: spread = histogram[13];
-            `FP_REG_LATENCY_BIN_14: spread = histogram[14];
-            `FP_REG_LATENCY_BIN_15: spread = histogram[15];
-            default: in_spread = 1'b0;
-        endcase
-    end
-    always @* begin
-        counts_low = 32'd0;
-        in_counts_low = 1'b1;
-        case (ar_addr)
-            `FP_REG_COUNT_FRAMES_A: counts_low = counts[0];
-            `FP_REG_COUNT_FRAMES_B: counts_low = counts[1];
-            `FP_REG_COUNT_MATCHED_A: counts_low = counts[2];
-            `FP_REG_COUNT_MATCHED_B: counts_low = counts[3];
-            `FP_REG_COUNT_OTHER_A: counts_low = counts[4];
-            `FP_REG_COUNT_OTHER_B: counts_low = counts[5];
-            `FP_REG_COUNT_BAD_A: counts_low = counts[6];
-            `FP_REG_COUNT_BAD_B: counts_low = counts[7];
-            `FP_REG_COUNT_REFUSED_A: counts_low = counts[8];
-            `FP_REG_COUNT_REFUSED_B: counts_low = counts[9];
-            `FP_REG_COUNT_DUPLICATE_A: counts_low = counts[10];
-            `FP_REG_COUNT_DUPLICATE_B: counts_low = counts[11];
-            `FP_REG_COUNT_UNHELD_A: counts_low = counts[12];
-            `FP_REG_COUNT_UNHELD_B: counts_low = counts[13];
-            `FP_REG_COUNT_HOLD_FULL_A: counts_low = counts[14];
-            `FP_REG_COUNT_HOLD_FULL_B: counts_low = counts[15];
-            default: in_counts_low = 1'b0;
-        endcase
-    end
-    always @* begin
-        counts_mid = 32'd0;
-        in_counts_mid = 1'b1;
-        case (ar_addr)
-            `FP_REG_COUNT_MESSAGES: counts_mid = counts[16];
-            `FP_REG_COUNT_GAPS: counts_mid = counts[17];
-            `FP_REG_COUNT_QUEUED: counts_mid = counts[18];
-            `FP_REG_COUNT_LOST: counts_mid = counts[19];
-            `FP_REG_COUNT_UNTRACKED: counts_mid = counts[20];
-            `FP_REG_COUNT_UNKNOWN_TYPE: counts_mid = counts[21];
-            `FP_REG_COUNT_WRONG_LENGTH: counts_mid = counts[22];
-            `FP_REG_COUNT_BAD_FIELD: counts_mid = counts[23];
-            `FP_REG_COUNT_UNKNOWN_REF: counts_mid = counts[24];
-            `FP_REG_COUNT_CONTRADICTION: counts_mid = counts[25];
-            `FP_REG_COUNT_TABLE_FULL: counts_mid = counts[26];
-            `FP_REG_COUNT_CROSSED: counts_mid = counts[27];
-            `FP_REG_COUNT_SEARCHED: counts_mid = counts[28];
-            `FP_REG_COUNT_DROPPED: counts_mid = counts[29];
-            `FP_REG_COUNT_FAR: counts_mid = counts[30];
-            `FP_REG_COUNT_EVICTED: counts_mid = counts[31];
-            default: in_counts_mid = 1'b0;
-        endcase
-    end
-    always @* begin
-        counts_high = 32'd0;
-        in_counts_high = 1'b1;
-        case (ar_addr)
-            `FP_REG_COUNT_SIDE_LOST: counts_high = counts[32];
-            `FP_REG_COUNT_BROKEN: counts_high = counts[33];
-            `FP_REG_COUNT_RECORDS: counts_high = counts[34];
-            `FP_REG_COUNT_FIRES: counts_high = counts[35];
-            `FP_REG_COUNT_EXPIRES: counts_high = counts[36];
-            `FP_REG_COUNT_ORDERS: counts_high = counts[37];
-            `FP_REG_COUNT_REFUSALS: counts_high = counts[38];
-            `FP_REG_ORDERS_LIVE: counts_high = orders_live;
-            `FP_REG_ORDERS_PEAK: counts_high = orders_peak;
-            `FP_REG_STASH_LEVEL: counts_high = {24'd0, stash_level};
-            default: in_counts_high = 1'b0;
-        endcase
-    end
+    wire [31:0] counted;
+    wire        in_counted;
+    wire [31:0] sum_high;
+    csr_counts #(.COUNTERS(COUNTERS)) counter (
+        .clk(clk), .rst(rst), .count(count), .ev_valid(ev_valid), .ev_latency(ev_latency), .fetch(fetch), .ar_addr(ar_addr),
+        .high(high), .sum_high(sum_high), .value(counted), .known(in_counted)
+    );
     always @(posedge clk)
-        if (catch) begin
-            identity_value <= identity;
-            identity_known <= in_identity;
-            lines_value <= lines;
-            lines_known <= in_lines;
-            limits_value <= limits;
-            limits_known <= in_limits;
-            orders_value <= orders;
-            orders_known <= in_orders;
-            triggers_value <= triggers;
-            triggers_known <= in_triggers;
-            latencies_value <= latencies;
-            latencies_known <= in_latencies;
-            spread_value <= spread;
-            spread_known <= in_spread;
-            counts_low_value <= counts_low;
-            counts_low_known <= in_counts_low;
-            counts_mid_value <= counts_mid;
-            counts_mid_known <= in_counts_mid;
-            counts_high_value <= counts_high;
-            counts_high_known <= in_counts_high;
+        if (fetch) begin
+            identity <= 32'd0;
+            in_identity <= 1'b1;
+            case (ar_addr)
+                `FP_REG_ID: identity <= `FP_REG_ID_RESET;
+                `FP_REG_VERSION: identity <= `FP_REG_VERSION_RESET;
+                `FP_REG_BUILD: identity <= BUILD;
+                `FP_REG_CAPS: identity <= CAPS;
+                `FP_REG_CTRL: identity <= ctrl;
+                `FP_REG_COMMAND: identity <= 32'd0;
+                `FP_REG_STATUS: identity <= {23'd0, load_refused, status[7:0]};
+                `FP_REG_CYCLE_LO: identity <= now[31:0];
+                `FP_REG_CYCLE_HI: identity <= high;
+                `FP_REG_MIDNIGHT_LO: identity <= midnight_lo;
+                `FP_REG_MIDNIGHT_HI: identity <= midnight_hi;
+                `FP_REG_VENUE: identity <= {24'd0, venue};
+                default: in_identity <= 1'b0;
+            endcase
+            lines <= 32'd0;
+            in_lines <= 1'b1;
+            case (ar_addr)
+                `FP_REG_LINE_A_ADDRESS: lines <= line_a_address;
+                `FP_REG_LINE_A_PORT: lines <= {16'd0, line_a_port};
+                `FP_REG_LINE_B_ADDRESS: lines <= line_b_address;
+                `FP_REG_LINE_B_PORT: lines <= {16'd0, line_b_port};
+                `FP_REG_SESSION_0: lines <= session_0;
+                `FP_REG_SESSION_1: lines <= session_1;
+                `FP_REG_SESSION_2: lines <= {16'd0, session_2};
+                `FP_REG_FIRST_SEQ_LO: lines <= first_seq_lo;
+                `FP_REG_FIRST_SEQ_HI: lines <= first_seq_hi;
+                `FP_REG_GAP_WAIT: lines <= gap_wait;
+                `FP_REG_SILENCE: lines <= silence;
+                `FP_REG_EXPECTED_SEQ_LO: lines <= expected_seq[31:0];
+                `FP_REG_EXPECTED_SEQ_HI: lines <= high;
+                default: in_lines <= 1'b0;
+            endcase
+            limits <= 32'd0;
+            in_limits <= 1'b1;
+            case (ar_addr)
+                `FP_REG_FILTER: limits <= 32'd0;
+                `FP_REG_MARK: limits <= 32'd0;
+                `FP_REG_LIMIT_QUANTITY: limits <= limit_quantity;
+                `FP_REG_LIMIT_NOTIONAL_LO: limits <= limit_notional_lo;
+                `FP_REG_LIMIT_NOTIONAL_HI: limits <= limit_notional_hi;
+                `FP_REG_LIMIT_COLLAR: limits <= {16'd0, limit_collar};
+                `FP_REG_LIMIT_BUY_ROOM: limits <= limit_buy_room;
+                `FP_REG_LIMIT_SELL_ROOM: limits <= limit_sell_room;
+                `FP_REG_LIMIT_WRITE: limits <= 32'd0;
+                `FP_REG_RATE_PERIOD: limits <= rate_period;
+                `FP_REG_RATE_BURST: limits <= {16'd0, rate_burst};
+                `FP_REG_DUP_WINDOW_LO: limits <= dup_window_lo;
+                `FP_REG_DUP_WINDOW_HI: limits <= {16'd0, dup_window_hi};
+                default: in_limits <= 1'b0;
+            endcase
+            orders <= 32'd0;
+            in_orders <= 1'b1;
+            case (ar_addr)
+                `FP_REG_NEXT_URN: orders <= next_urn;
+                `FP_REG_TEMPLATE_LO: orders <= template_lo;
+                `FP_REG_TEMPLATE_HI: orders <= template_hi;
+                `FP_REG_TEMPLATE_WRITE: orders <= 32'd0;
+                `FP_REG_TEMPLATE_SEAL: orders <= 32'd0;
+                `FP_REG_ORDERS_LIVE: orders <= orders_live;
+                `FP_REG_ORDERS_PEAK: orders <= orders_peak;
+                `FP_REG_STASH_LEVEL: orders <= {24'd0, stash_level};
+                default: in_orders <= 1'b0;
+            endcase
+            triggers <= 32'd0;
+            in_triggers <= 1'b1;
+            case (ar_addr)
+                `FP_REG_TRIGGER_PRICE: triggers <= trigger_price;
+                `FP_REG_TRIGGER_EXPIRE_LO: triggers <= trigger_expire_lo;
+                `FP_REG_TRIGGER_EXPIRE_HI: triggers <= {16'd0, trigger_expire_hi};
+                `FP_REG_TRIGGER_WRITE: triggers <= 32'd0;
+                `FP_REG_ARMED: triggers <= {{(32-SLOTS){1'b0}}, armed};
+                `FP_REG_FIRED: triggers <= {{(32-SLOTS){1'b0}}, fired};
+                `FP_REG_EXPIRED: triggers <= {{(32-SLOTS){1'b0}}, expired};
+                `FP_REG_DISARMED: triggers <= {{(32-SLOTS){1'b0}}, disarmed};
+                `FP_REG_SENT: triggers <= {{(32-SLOTS){1'b0}}, sent};
+                `FP_REG_REFUSED: triggers <= {{(32-SLOTS){1'b0}}, refused};
+                `FP_REG_REASON_SLOT: triggers <= {24'd0, reason_slot};
+                `FP_REG_REASONS: triggers <= {16'd0, slot_reasons};
+                default: in_triggers <= 1'b0;
+            endcase
         end
     always @(posedge clk) begin
-        slot_reasons <= reason_slot < SLOTS ? reasons[reason_slot[SLOTS_LOG2-1:0]] : 16'd0;
+        slot_reasons <= reason_slot < SLOTS && has_reasons[reason_slot[SLOTS_LOG2-1:0]] ? reasons[reason_slot[SLOTS_LOG2-1:0]] : 16'd0;
         if (rst) begin
             ar_held <= 1'b0;
             ar_caught <= 1'b0;
@@ -631,22 +425,20 @@ module csr_axil #(
                 s_axil_rvalid <= 1'b1;
             else if (s_axil_rready)
                 s_axil_rvalid <= 1'b0;
-            load_refused <= status[8] || (load_refused && !(catch && ar_addr == `FP_REG_STATUS));
+            load_refused <= status[8] || (load_refused && !(fetch && ar_addr == `FP_REG_STATUS));
         end
         if (!ar_held)
             ar_addr <= s_axil_araddr;
-        if (catch)
+        if (fetch)
             case (ar_addr)
                 `FP_REG_CYCLE_LO: high <= {16'd0, now[47:32]};
                 `FP_REG_EXPECTED_SEQ_LO: high <= expected_seq[63:32];
-                `FP_REG_LATENCY_SUM_LO: high <= latency_sum[63:32];
+                `FP_REG_LATENCY_SUM_LO: high <= sum_high;
                 default: high <= high;
             endcase
         if (read) begin
-            s_axil_rdata <= identity_value | lines_value | limits_value | orders_value | triggers_value
-                | latencies_value | spread_value | counts_low_value | counts_mid_value | counts_high_value;
-            s_axil_rresp <= identity_known || lines_known || limits_known || orders_known || triggers_known
-                || latencies_known || spread_known || counts_low_known || counts_mid_known || counts_high_known ? OKAY : SLVERR;
+            s_axil_rdata <= identity | lines | limits | orders | triggers | counted;
+            s_axil_rresp <= in_identity || in_lines || in_limits || in_orders || in_triggers || in_counted ? OKAY : SLVERR;
         end
     end
 
@@ -658,6 +450,9 @@ module csr_axil #(
     `AXIS_STABLE(assert, s_axil_rvalid, s_axil_rready, {s_axil_rdata, s_axil_rresp})
     `AXIS_EMPTY_AFTER_RESET(s_axil_bvalid)
     `AXIS_EMPTY_AFTER_RESET(s_axil_rvalid)
+    wire [7:0] f_commands;
+    assign f_commands = {do_command, do_filter, do_mark, do_limit_write, do_next_urn, do_template_write, do_template_seal,
+                         do_trigger_write};
     reg [1:0] f_aw;
     reg [1:0] f_w;
     reg [1:0] f_ar;
@@ -680,6 +475,13 @@ module csr_axil #(
         assert(!ar_caught || ar_held);
         assert(!ar_done || ar_caught);
         assert(!aw_known || aw_held);
+        if (!$past(rst)) begin
+            // The control register, with the kill switch, changes by an accepted write to its own address and by nothing else.
+            if (ctrl != $past(ctrl)) assert($past(write && aw_addr == `FP_REG_CTRL) && s_axil_bvalid && s_axil_bresp == OKAY);
+            // A command is raised alone, and only by a write of all four bytes that is answered OKAY.
+            if (f_commands != 8'd0)
+                assert((f_commands & (f_commands - 8'd1)) == 8'd0 && $past(w_strobe) == 4'hf && s_axil_bvalid && s_axil_bresp == OKAY);
+        end
         cover(s_axil_bvalid && s_axil_bready && s_axil_bresp == SLVERR);
         cover(s_axil_rvalid && s_axil_rready && s_axil_rresp == OKAY);
         cover(do_trigger_write);

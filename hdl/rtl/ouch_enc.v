@@ -95,7 +95,8 @@ module ouch_enc #(
     reg  [47:0] price_high [0:SLOTS-1];
     reg  [15:0] price_low [0:SLOTS-1];
     reg  [6:0]  length [0:SLOTS-1];
-    reg  [109:0] products [0:SLOTS-1];   // {price x 10,000, quantity x price}
+    reg  [63:0] notional [0:SLOTS-1];    // quantity x price
+    reg  [45:0] scaled [0:SLOTS-1];      // price x 10,000
     always @(posedge clk) begin
         if (load_ok && l_word == 3'd0)
             head[l_slot] <= {l_enter && (l_buy || l_sell), l_sell, swapped[15:0]};
@@ -146,37 +147,46 @@ module ouch_enc #(
         p2_slot <= p1_slot;
         p3_slot <= p2_slot;
         p4_slot <= p3_slot;
-        p1_quantity <= {head[e_slot][15:0], quantity_low[e_slot]};
-        p1_price <= {price_high[e_slot][15:0], price_low[e_slot]};
-        p2_low <= {16'd0, p1_quantity[15:0]} * {16'd0, p1_price[15:0]};
-        p2_cross <= {16'd0, p1_quantity[15:0]} * {16'd0, p1_price[31:16]};
-        p2_across <= {16'd0, p1_quantity[31:16]} * {16'd0, p1_price[15:0]};
-        p2_high <= {16'd0, p1_quantity[31:16]} * {16'd0, p1_price[31:16]};
-        p2_scaled_low <= {14'd0, p1_price[15:0]} * 30'd10000;
-        p2_scaled_high <= {14'd0, p1_price[31:16]} * 30'd10000;
-        p3_ends <= {p2_high, p2_low};
-        p3_middle <= {1'b0, p2_cross} + {1'b0, p2_across};
-        p3_scaled <= {p2_scaled_high, 16'd0} + {16'd0, p2_scaled_low};
-        p4_notional <= p3_ends + {15'd0, p3_middle, 16'd0};
-        p4_scaled <= p3_scaled;
-        if (p4_valid)
-            products[p4_slot] <= {p4_scaled, p4_notional};
+        if (e_valid) begin
+            p1_quantity <= {head[e_slot][15:0], quantity_low[e_slot]};
+            p1_price <= {price_high[e_slot][15:0], price_low[e_slot]};
+        end
+        if (p1_valid) begin
+            p2_low <= {16'd0, p1_quantity[15:0]} * {16'd0, p1_price[15:0]};
+            p2_cross <= {16'd0, p1_quantity[15:0]} * {16'd0, p1_price[31:16]};
+            p2_across <= {16'd0, p1_quantity[31:16]} * {16'd0, p1_price[15:0]};
+            p2_high <= {16'd0, p1_quantity[31:16]} * {16'd0, p1_price[31:16]};
+            p2_scaled_low <= {14'd0, p1_price[15:0]} * 30'd10000;
+            p2_scaled_high <= {14'd0, p1_price[31:16]} * 30'd10000;
+        end
+        if (p2_valid) begin
+            p3_ends <= {p2_high, p2_low};
+            p3_middle <= {1'b0, p2_cross} + {1'b0, p2_across};
+            p3_scaled <= {p2_scaled_high, 16'd0} + {16'd0, p2_scaled_low};
+        end
+        if (p3_valid) begin
+            p4_notional <= p3_ends + {15'd0, p3_middle, 16'd0};
+            p4_scaled <= p3_scaled;
+        end
+        if (p4_valid) begin
+            notional[p4_slot] <= p4_notional;
+            scaled[p4_slot] <= p4_scaled;
+        end
         if (seal_ok)
             length[e_slot] <= e_length;
     end
-    wire [SLOTS-1:0] sealed;
-    genvar s;
-    generate
-        for (s = 0; s < SLOTS; s = s + 1) begin : slots
-            reg is_sealed;
-            assign sealed[s] = is_sealed;
-            always @(posedge clk)
-                if (rst || (load_ok && l_slot == s) || (seal_ok && e_slot == s))
-                    is_sealed <= 1'b0;
-                else if (p4_valid && p4_slot == s)
-                    is_sealed <= 1'b1;
-        end
-    endgenerate
+    reg  [SLOTS-1:0] sealed;
+    wire [SLOTS-1:0] l_one;
+    wire [SLOTS-1:0] e_one;
+    wire [SLOTS-1:0] p4_one;
+    assign l_one = {{(SLOTS-1){1'b0}}, load_ok} << l_slot;
+    assign e_one = {{(SLOTS-1){1'b0}}, seal_ok} << e_slot;
+    assign p4_one = {{(SLOTS-1){1'b0}}, p4_valid} << p4_slot;
+    always @(posedge clk)
+        if (rst)
+            sealed <= {SLOTS{1'b0}};
+        else
+            sealed <= (sealed | p4_one) & ~l_one & ~e_one;
 
     // The order that may be offered next. Once it is offered, nothing of its slot changes; a write in the cycle of the look
     // has unsealed it.
@@ -193,7 +203,8 @@ module ouch_enc #(
             {o_whole, o_sell, o_quantity[31:16]} <= head[look_slot];
             o_quantity[15:0] <= quantity_low[look_slot];
             o_price <= {price_high[look_slot], price_low[look_slot]};
-            {o_scaled, o_notional} <= products[look_slot];
+            o_notional <= notional[look_slot];
+            o_scaled <= scaled[look_slot];
         end else if (!sealed[offer_slot])
             o_sealed <= 1'b0; // a seal that is still on its way comes too late for it
     assign order_valid = o_sealed && o_whole && sealed[offer_slot];
@@ -220,6 +231,7 @@ module ouch_enc #(
     wire [5:0]  beats_8;
     wire [63:0] shown;
     wire [63:0] first;
+    wire [63:0] last_bytes;
     assign idle = !at_work;
     assign start = send && idle && s_sealed;
     assign load = sending && (!m_axis_tvalid || m_axis_tready);
@@ -250,16 +262,13 @@ module ouch_enc #(
             carry <= word[63:40];
         end
     end
-    genvar b;
-    generate
-        for (b = 0; b < 8; b = b + 1) begin : lanes
-            always @(posedge clk)
-                if (load)
-                    m_axis_tdata[8*b +: 8] <= last && !s_keep[b] ? 8'd0 : shown[8*b +: 8];
-                else if (start)
-                    m_axis_tdata[8*b +: 8] <= first[8*b +: 8];
-        end
-    endgenerate
+    assign last_bytes = {{8{s_keep[7]}}, {8{s_keep[6]}}, {8{s_keep[5]}}, {8{s_keep[4]}},
+                         {8{s_keep[3]}}, {8{s_keep[2]}}, {8{s_keep[1]}}, {8{s_keep[0]}}};
+    always @(posedge clk)
+        if (load)
+            m_axis_tdata <= last ? shown & last_bytes : shown;
+        else if (start)
+            m_axis_tdata <= first;
     always @(posedge clk) begin
         if (rst) begin
             sending <= 1'b0;
@@ -320,6 +329,7 @@ module ouch_enc #(
         else if (m_axis_tvalid && m_axis_tready)
             f_beats <= f_beats + 4'd1;
     // A slot is sealed only with a length in range, and only when no word of it came later.
+    genvar s;
     generate
         for (s = 0; s < SLOTS; s = s + 1) begin : f_slots
             wire in_work;
@@ -333,7 +343,7 @@ module ouch_enc #(
                 if (offer_valid && offer_slot == s && order_valid && !$past(rst)) begin
                     assert({o_whole, o_sell, o_quantity} == {head[s], quantity_low[s]});
                     assert(o_price == {price_high[s], price_low[s]});
-                    assert({o_scaled, o_notional} == products[s]);
+                    assert(o_notional == notional[s] && o_scaled == scaled[s]);
                 end
             end
         end

@@ -159,6 +159,12 @@ module risk_gate #(
     wire [SYM_LOG2-1:0] read_at;
     reg  [31:0]         r_room_left;
     wire [LIMIT_W-1:0]  limits;
+    wire                limit_we;
+    wire                buy_we;
+    wire                sell_we;
+    wire [LIMIT_W-1:0]  limit_word;
+    wire [31:0]         buy_word;
+    wire [31:0]         sell_word;
     wire [31:0]         buy_room;
     wire [31:0]         sell_room;
     wire [COLLAR_W-1:0] collar;
@@ -166,33 +172,36 @@ module risk_gate #(
     assign room_at = sweep || writes ? write_at : r_symidx[SYM_LOG2-1:0];
     assign read_at = fire_valid ? fire_symidx[SYM_LOG2-1:0] : look_symidx;
     assign spend = unspent && !writes && !overtaken;
+    assign limit_we = sweep || writes;
+    assign buy_we = limit_we || (spend && !r_sell);
+    assign sell_we = limit_we || (spend && r_sell);
+    assign limit_word = sweep ? {LIMIT_W{1'b0}} : {w_enable, w_quantity, w_notional};
+    assign buy_word = sweep ? 32'd0 : writes ? w_buy_room : r_room_left;
+    assign sell_word = sweep ? 32'd0 : writes ? w_sell_room : r_room_left;
     assign any_write = sweep || writes || unspent || pass_valid;
     ram_sdp #(.WIDTH(LIMIT_W), .DEPTH_LOG2(SYM_LOG2)) limit_ram (
-        .clk(clk), .we(sweep || writes), .waddr(write_at),
-        .wdata(sweep ? {LIMIT_W{1'b0}} : {w_enable, w_quantity, w_notional}),
-        .re(1'b1), .raddr(read_at), .rdata(limits)
+        .clk(clk), .we(limit_we), .waddr(write_at), .wdata(limit_word), .re(1'b1), .raddr(read_at), .rdata(limits)
     );
     ram_async #(.WIDTH(COLLAR_W), .DEPTH_LOG2(SYM_LOG2)) collar_ram (
-        .clk(clk), .we(sweep || writes), .waddr(write_at), .wdata(sweep ? {17'd10000, 14'd10000} : {w_up, w_down}),
+        .clk(clk), .we(limit_we), .waddr(write_at), .wdata(sweep ? {17'd10000, 14'd10000} : {w_up, w_down}),
         .raddr(read_at), .rdata(collar)
     );
     ram_sdp #(.WIDTH(32), .DEPTH_LOG2(SYM_LOG2)) buy_ram (
-        .clk(clk), .we(sweep || writes || (spend && !r_sell)), .waddr(room_at),
-        .wdata(sweep ? 32'd0 : writes ? w_buy_room : r_room_left),
-        .re(1'b1), .raddr(read_at), .rdata(buy_room)
+        .clk(clk), .we(buy_we), .waddr(room_at), .wdata(buy_word), .re(1'b1), .raddr(read_at), .rdata(buy_room)
     );
     ram_sdp #(.WIDTH(32), .DEPTH_LOG2(SYM_LOG2)) sell_ram (
-        .clk(clk), .we(sweep || writes || (spend && r_sell)), .waddr(room_at),
-        .wdata(sweep ? 32'd0 : writes ? w_sell_room : r_room_left),
-        .re(1'b1), .raddr(read_at), .rdata(sell_room)
+        .clk(clk), .we(sell_we), .waddr(room_at), .wdata(sell_word), .re(1'b1), .raddr(read_at), .rdata(sell_room)
     );
 
     // Ahead of the order, one cycle after its symbol was asked for: the quote beside the collar; two cycles after it: the
-    // limits, and the far sides times the collar, in two halves each.
+    // limits, and the far sides times the collar, in two halves each. Each multiplier has the collar in a register of its own
+    // beside it; a reset, which nothing else needs, keeps synthesis from joining two of them.
     reg  [31:0] x_bid;
     reg  [31:0] x_ask;
-    reg  [16:0] x_up;
-    reg  [13:0] x_down;
+    reg  [16:0] x_up_low;
+    reg  [16:0] x_up_high;
+    reg  [13:0] x_down_low;
+    reg  [13:0] x_down_high;
     reg  [32:0] ask_low;
     reg  [32:0] ask_high;
     reg  [29:0] bid_low;
@@ -205,17 +214,23 @@ module risk_gate #(
     always @(posedge clk) begin
         x_bid <= fire_valid ? fire_bid : look_bid;
         x_ask <= fire_valid ? fire_ask : look_ask;
-        {x_up, x_down} <= collar;
-        ask_low <= {17'd0, x_ask[15:0]} * {16'd0, x_up};
-        ask_high <= {17'd0, x_ask[31:16]} * {16'd0, x_up};
-        bid_low <= {14'd0, x_bid[15:0]} * {16'd0, x_down};
-        bid_high <= {14'd0, x_bid[31:16]} * {16'd0, x_down};
+        {x_up_low, x_down_low} <= collar;
+        if (rst) begin
+            x_up_high <= 17'd0;
+            x_down_high <= 14'd0;
+        end else
+            {x_up_high, x_down_high} <= collar;
+        ask_low <= {17'd0, x_ask[15:0]} * {16'd0, x_up_low};
+        ask_high <= {17'd0, x_ask[31:16]} * {16'd0, x_up_high};
+        bid_low <= {14'd0, x_bid[15:0]} * {16'd0, x_down_low};
+        bid_high <= {14'd0, x_bid[31:16]} * {16'd0, x_down_high};
         {limit_on, limit_max_quantity, limit_max_notional} <= limits;
         max_buy <= buy_room;
         max_sell <= sell_room;
     end
 
-    // The cycle of `take`: everything but the collar is decided. The collar is over when
+    // The cycle of `take`: everything but the collar is decided. (Written with `<`, which is a carry chain alone; `>` and `<=`
+    // would each add a comparison for equality.) The collar is over when
     // price x 10,000 > ask x (10,000 + bps) to buy, < bid x (10,000 - bps) to sell.
     wire [48:0] ask_bound;
     wire [45:0] bid_bound;
@@ -234,32 +249,34 @@ module risk_gate #(
     assign ask_bound = {ask_high, 16'd0} + {16'd0, ask_low};
     assign bid_bound = {bid_high, 16'd0} + {16'd0, bid_low};
     assign room = order_sell ? max_sell : max_buy;
-    assign in_range = order_quantity != 32'd0 && order_quantity <= 32'd999999 && order_price != 64'd0
-        && order_price <= 64'd1999999900;
+    assign in_range = order_quantity != 32'd0 && order_quantity < 32'd1000000 && order_price != 64'd0
+        && order_price < 64'd1999999901;
     assign order = {fire_symidx, order_sell, order_quantity, order_price[31:0]};
     always @(posedge clk) begin
-        if (!judges && !pass_valid && !unspent) begin
+        if (fire_valid && !judges && !pass_valid && !unspent) begin
             r_symidx <= fire_symidx;
             r_sell <= order_sell;
             r_room_left <= room - order_quantity;
             s_order <= order;
         end
-        s_most <= order_sell ? {3'd0, order_scaled} : ask_bound;
-        s_least <= order_sell ? {3'd0, bid_bound} : {3'd0, order_scaled};
-        s_same <= same;
-        s_full <= &recent;
-        s_reasons <= 16'd0;
-        s_reasons[R_KILL] <= cfg_kill;
-        s_reasons[R_DISABLED] <= !cfg_trade || !limit_on || !known;
-        s_reasons[R_QUANTITY] <= order_quantity > limit_max_quantity;
-        s_reasons[R_NOTIONAL] <= order_notional > limit_max_notional;
-        s_reasons[R_POSITION] <= order_quantity > room;
-        s_reasons[R_RATE] <= !token;
-        s_reasons[R_STALE] <= fire_stale || cfg_all_stale;
-        s_reasons[R_HALTED] <= fire_halted;
-        s_reasons[R_REFERENCE] <= order_sell ? fire_bid == 32'd0 : fire_ask == 32'd0;
-        s_reasons[R_ORDER] <= !order_valid || !in_range;
-        s_reasons[R_SESSION] <= !cfg_session;
+        if (fire_valid) begin
+            s_most <= order_sell ? {3'd0, order_scaled} : ask_bound;
+            s_least <= order_sell ? {3'd0, bid_bound} : {3'd0, order_scaled};
+            s_same <= same;
+            s_full <= &recent;
+            s_reasons <= 16'd0;
+            s_reasons[R_KILL] <= cfg_kill;
+            s_reasons[R_DISABLED] <= !cfg_trade || !limit_on || !known;
+            s_reasons[R_QUANTITY] <= limit_max_quantity < order_quantity;
+            s_reasons[R_NOTIONAL] <= limit_max_notional < order_notional;
+            s_reasons[R_POSITION] <= room < order_quantity;
+            s_reasons[R_RATE] <= !token;
+            s_reasons[R_STALE] <= fire_stale || cfg_all_stale;
+            s_reasons[R_HALTED] <= fire_halted;
+            s_reasons[R_REFERENCE] <= order_sell ? fire_bid == 32'd0 : fire_ask == 32'd0;
+            s_reasons[R_ORDER] <= !order_valid || !in_range;
+            s_reasons[R_SESSION] <= !cfg_session;
+        end
     end
 
     // The verdict. Kill is looked at once more.
@@ -292,7 +309,7 @@ module risk_gate #(
             period <= 32'd1;
         end else begin
             period <= refill ? 32'd1 : period + {31'd0, cfg_rate_period != 32'd0};
-            if (tokens > cfg_rate_burst)
+            if (cfg_rate_burst < tokens)
                 tokens <= cfg_rate_burst;
             else if (pass_valid && !refill)
                 tokens <= tokens - 16'd1;
@@ -336,7 +353,8 @@ module risk_gate #(
                     was <= s_order;
                     when <= now;
                 end
-                age <= soon - when;
+                if (used)
+                    age <= soon - when;
                 young <= used && age < cfg_dup_window;
             end
 `ifdef FORMAL
@@ -378,12 +396,13 @@ module risk_gate #(
 `endif
     // One symbol's limits and rooms as the host set them and passed orders used them up.
     (* anyconst *) reg [SYM_LOG2-1:0] f_symidx;
-    reg        f_clear;    // the tables are cleared
     reg        f_enable;
     reg [31:0] f_max_quantity;
     reg [63:0] f_max_notional;
     reg [31:0] f_buy;
     reg [31:0] f_sell;
+    reg [16:0] f_up;
+    reg [13:0] f_down;
     wire       f_write;
     wire       f_in_table;
     generate
@@ -406,6 +425,7 @@ module risk_gate #(
     reg        f_far;
     reg        f_read;     // within the limits that were read
     reg        f_collar;
+    reg [9:0]  f_order;    // its symbol
     reg        f_fresh;    // no passed order in the window is the same, and not all of them are in it
     reg [31:0] f_quantity;
     reg [SLOTS_LOG2-1:0] f_slot;
@@ -421,6 +441,7 @@ module risk_gate #(
                 f_age <= 1'b0;
                 f_mine <= known && fire_symidx[SYM_LOG2-1:0] == f_symidx;
                 f_known <= known;
+                f_order <= fire_symidx;
                 f_sells <= order_sell;
                 f_good <= order_valid && order_quantity >= 1 && order_quantity <= 999999 && order_price >= 1 && order_price <= 1999999900;
                 f_allowed <= !cfg_kill && cfg_trade && cfg_session && !cfg_all_stale && !fire_stale && !fire_halted && tokens != 0;
@@ -446,12 +467,16 @@ module risk_gate #(
             f_max_notional <= 64'd0;
             f_buy <= 32'd0;
             f_sell <= 32'd0;
-        end else if (f_wrote) begin
+            f_up <= 17'd10000;
+            f_down <= 14'd10000;
+        end else if (f_wrote && !sweep) begin // before the tables are cleared a write is lost
             f_enable <= w_enable;
             f_max_quantity <= w_quantity;
             f_max_notional <= w_notional;
             f_buy <= w_buy_room;
             f_sell <= w_sell_room;
+            f_up <= w_up;
+            f_down <= w_down;
         end else if (pass_valid && f_mine && !f_newer) begin
             f_buy <= f_sells ? f_buy : f_buy - f_quantity;
             f_sell <= f_sells ? f_sell - f_quantity : f_sell;
@@ -463,7 +488,67 @@ module risk_gate #(
         f_wrote <= f_write && !rst;
         f_newer <= fire_valid && fire_ready ? f_wrote : f_newer || f_wrote;
     end
+    // The RAMs' words of that symbol, from what is written. The proof has the RAMs cut out and assumes of them what ram_sdp
+    // and ram_async promise: a read of an address gives its word, and anything when it is written in the same cycle.
+    reg [LIMIT_W-1:0]  f_limit_word;
+    reg [COLLAR_W-1:0] f_collar_word;
+    reg [31:0]         f_buy_word;
+    reg [31:0]         f_sell_word;
+    wire               f_swept;
+    wire               f_unspent;  // the order's shares are off f_buy or f_sell, and not yet off the room in the RAM
+    wire               f_offered;
+    wire [31:0]        f_room_word;
+    assign f_swept = !sweep || sweep_at > f_symidx;
+    assign f_unspent = unspent && f_mine && !overtaken;
+    assign f_offered = known && fire_symidx[SYM_LOG2-1:0] == f_symidx;
+    assign f_room_word = r_sell ? f_sell_word : f_buy_word;
+    always @(posedge clk) begin
+        if (limit_we && write_at == f_symidx) begin
+            f_limit_word <= limit_word;
+            f_collar_word <= sweep ? {17'd10000, 14'd10000} : {w_up, w_down};
+        end
+        if (buy_we && room_at == f_symidx)
+            f_buy_word <= buy_word;
+        if (sell_we && room_at == f_symidx)
+            f_sell_word <= sell_word;
+    end
+`ifdef YOSYS
+    always @(posedge clk) begin
+        if (read_at == f_symidx) assume(collar == f_collar_word);
+        if (f_started && $past(read_at == f_symidx)) begin
+            if (!$past(limit_we && write_at == f_symidx)) assume(limits == $past(f_limit_word));
+            if (!$past(buy_we && room_at == f_symidx)) assume(buy_room == $past(f_buy_word));
+            if (!$past(sell_we && room_at == f_symidx)) assume(sell_room == $past(f_sell_word));
+        end
+    end
+`endif
     always @(posedge clk) if (f_started && !$past(rst) && !rst) begin
+        // What the RAMs hold is what the host set and the passed orders left.
+        assert(ready == !sweep);
+        assert(!(sweep && (judges || pass_valid || reject_valid || unspent)));
+        if (f_swept) begin
+            assert(f_limit_word == {f_enable, f_max_quantity, f_max_notional});
+            assert(f_collar_word == {f_up, f_down});
+            assert(f_buy_word == f_buy + (f_unspent && !r_sell ? f_quantity : 32'd0));
+            assert(f_sell_word == f_sell + (f_unspent && r_sell ? f_quantity : 32'd0));
+        end else begin
+            assert({f_enable, f_max_quantity, f_max_notional} == {LIMIT_W{1'b0}} && f_buy == 32'd0 && f_sell == 32'd0);
+            assert({f_up, f_down} == {17'd10000, 14'd10000});
+        end
+        if (judges || pass_valid || reject_valid || unspent) begin
+            assert(r_symidx == f_order && r_sell == f_sells);
+            assert(f_known == (SYM_LOG2 == 10 || f_order < (1 << SYM_LOG2)) && f_mine == (f_known && f_order[SYM_LOG2-1:0] == f_symidx));
+            if (f_mine) assert(overtaken == f_newer);
+            if (f_mine && !overtaken) assert(r_room_left == f_room_word - f_quantity);
+        end
+        if (unspent) assert(f_known && !f_on);
+        // The multipliers were given the offered quote and its symbol's collar.
+        if (take && f_offered) begin
+            assert($past(x_ask) == fire_ask && $past(x_bid) == fire_bid);
+            assert($past(x_up_low) == f_up && $past(x_up_high) == f_up);
+            assert($past(x_down_low) == f_down && $past(x_down_high) == f_down);
+        end
+        if (f_on && f_mine) assert(f_read == f_limits);
         assert(!(pass_valid && reject_valid));
         assert(judges == (f_on && !f_age));
         assert((pass_valid || reject_valid) == (f_on && f_age));
@@ -473,9 +558,7 @@ module risk_gate #(
         if (pass_valid) begin
             assert(!$past(cfg_kill));
             assert(f_good && f_allowed && f_far && f_known && f_read && f_collar && f_fresh);
-`ifdef BOUNDED
             if (f_mine) assert(f_limits);
-`endif
             assert(out_reasons == 0);
             assert(out_slot == f_slot);
         end

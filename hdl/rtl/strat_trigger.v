@@ -50,14 +50,14 @@ module strat_trigger #(
     localparam SLOTS = 1 << SLOTS_LOG2;
     localparam QUOTE_W = 10 + 32 + 32 + 1 + 1 + 32;
 
-    // Commands, a cycle later: "at or below" becomes "not at or above one more".
+    // Commands, a cycle later: "at or above" becomes "above one less", "at or below" becomes "not above".
     reg                  c_arm;
     reg                  c_disarm;
     reg [SLOTS_LOG2-1:0] c_slot;
     reg [9:0]            c_symidx;
     reg                  c_on_ask;
     reg                  c_above;
-    reg [32:0]           c_threshold;
+    reg [31:0]           c_threshold;
     reg                  c_expires;
     reg [47:0]           c_expire;
     reg [47:0]           next; // cycle after this one
@@ -69,22 +69,86 @@ module strat_trigger #(
         c_symidx <= cmd_symidx;
         c_on_ask <= cmd_condition >= 3'd3;
         c_above <= cmd_condition[0];
-        c_threshold <= {1'b0, cmd_price} + {32'd0, !cmd_condition[0]};
+        c_threshold <= cmd_price - {31'd0, cmd_condition[0]};
         c_expires <= cmd_expire != 48'd0;
         c_expire <= cmd_expire;
         next <= now + 48'd2;
     end
     assign c_late = c_expires && next >= c_expire;
 
+    // The slots: a bit of each in every vector. is_armed falls a cycle after its slot was met.
+    reg  [SLOTS-1:0]   is_armed;
+    reg  [SLOTS-1:0]   is_busy;    // met, and the gate has not taken it yet
+    reg  [SLOTS-1:0]   is_fired;
+    reg  [SLOTS-1:0]   is_expired;
+    reg  [SLOTS-1:0]   is_disarmed;
+    reg  [SLOTS-1:0]   late;       // this cycle is its expiry, or past it when it was armed
+    reg  [SLOTS-1:0]   on_ask;
+    reg  [SLOTS-1:0]   above;
+    reg  [SLOTS-1:0]   expires;
+    (* ram_style = "registers" *)  // all are read at once
+    reg  [9:0]         symidx [0:SLOTS-1];
+    (* ram_style = "registers" *)
+    reg  [31:0]        threshold [0:SLOTS-1];
+    (* ram_style = "registers" *)
+    reg  [47:0]        expire [0:SLOTS-1];
+    reg  [SLOTS-1:0]   m_mask;     // met by the record of the cycle before
+    wire [SLOTS-1:0]   c_one;
+    wire [SLOTS-1:0]   waits;
+    wire [SLOTS-1:0]   stands;
+    wire [SLOTS-1:0]   due;
+    wire [SLOTS-1:0]   arms;
+    wire [SLOTS-1:0]   disarms;
+    wire [SLOTS-1:0]   taken;
+    wire [SLOTS-1:0]   runs_out;
+    assign c_one = {{(SLOTS-1){1'b0}}, 1'b1} << c_slot;
+    assign waits = is_armed & ~m_mask;
+    assign stands = waits & ~late & ~disarms;
+    assign due = waits & expires;
+    assign arms = (c_arm ? c_one : {SLOTS{1'b0}}) & ~is_armed & ~is_busy;
+    assign disarms = c_disarm ? c_one : {SLOTS{1'b0}};
+    assign taken = {{(SLOTS-1){1'b0}}, fire_valid && fire_ready} << fire_slot;
+    assign runs_out = waits & late;
+    assign armed = waits;
+    assign fired = is_fired | m_mask;
+    assign expired = is_expired;
+    assign disarmed = is_disarmed;
+    integer k;
+    always @(posedge clk) begin
+        if (rst) begin
+            is_armed <= {SLOTS{1'b0}};
+            is_busy <= {SLOTS{1'b0}};
+            is_fired <= {SLOTS{1'b0}};
+            is_expired <= {SLOTS{1'b0}};
+            is_disarmed <= {SLOTS{1'b0}};
+            late <= {SLOTS{1'b0}};
+        end else begin
+            is_armed <= (is_armed & ~(m_mask | late | disarms)) | arms;
+            is_busy <= (is_busy & ~taken) | m_mask;
+            is_fired <= (is_fired | m_mask) & ~arms;
+            is_expired <= (is_expired | runs_out) & ~arms;
+            is_disarmed <= (is_disarmed | (disarms & waits & ~late)) & ~arms;
+            late <= c_late ? arms : {SLOTS{1'b0}};
+            for (k = 0; k < SLOTS; k = k + 1)
+                if (due[k] && next == expire[k])
+                    late[k] <= 1'b1;
+        end
+        if (arms != {SLOTS{1'b0}}) begin
+            symidx[c_slot] <= c_symidx;
+            threshold[c_slot] <= c_threshold;
+            expire[c_slot] <= c_expire;
+            on_ask[c_slot] <= c_on_ask;
+            above[c_slot] <= c_above;
+            expires[c_slot] <= c_expires;
+        end
+    end
+
     // The record of the cycle before and the slots that it met.
-    wire [SLOTS-1:0]   met;
-    reg  [SLOTS-1:0]   m_mask;
     reg  [QUOTE_W-1:0] m_quote;
     reg                m_first; // nothing was offered in its cycle
     wire               m_any;
     wire               m_many;
     wire [SLOTS-1:0]   m_rest;
-    wire [SLOTS-1:0]   runs_out;
     wire               counts;
     wire               bid_some;
     wire               ask_some;
@@ -92,7 +156,11 @@ module strat_trigger #(
     assign bid_some = ev_bid != 32'd0;
     assign ask_some = ev_ask != 32'd0;
     always @(posedge clk) begin
-        m_mask <= rst ? {SLOTS{1'b0}} : met;
+        m_mask <= {SLOTS{1'b0}};
+        if (counts && !rst)
+            for (k = 0; k < SLOTS; k = k + 1)
+                if (stands[k] && ev_symidx == symidx[k] && (on_ask[k] ? ask_some : bid_some))
+                    m_mask[k] <= (on_ask[k] ? threshold[k] < ev_ask : threshold[k] < ev_bid) == above[k];
         m_quote <= {ev_symidx, ev_bid, ev_ask, ev_stale, ev_halted, ev_rx_cycle};
         m_first <= !fire_valid;
     end
@@ -109,6 +177,7 @@ module strat_trigger #(
     reg  [SLOTS_LOG2:0]  get;
     wire [SLOTS_LOG2:0]  put_next;
     wire [SLOTS_LOG2:0]  get_next;
+    wire                 q_one;    // one alone, if any
     reg                  q_any;
     wire                 direct;
     wire                 push;
@@ -124,9 +193,12 @@ module strat_trigger #(
     assign look_direct = free && direct && m_first;
     assign picks = free && (h_any || direct) && !none;
     assign pick_mask = h_any ? h_mask : m_mask;
-    assign put_next = put + {{SLOTS_LOG2{1'b0}}, push};
-    assign get_next = get + {{SLOTS_LOG2{1'b0}}, pop};
+    assign put_next = put + {{SLOTS_LOG2{1'b0}}, 1'b1};
+    assign get_next = get + {{SLOTS_LOG2{1'b0}}, 1'b1};
+    assign q_one = put == get_next;
     assign m_any = |m_mask;
+    assign m_rest = m_mask & (m_mask - {{(SLOTS-1){1'b0}}, 1'b1}); // all but the lowest
+    assign h_rest = h_mask & (h_mask - {{(SLOTS-1){1'b0}}, 1'b1});
     assign m_many = |m_rest;
     assign h_many = |h_rest;
     prio64 #(.LOG2(SLOTS_LOG2)) pick (.bits(pick_mask), .index(look_slot), .none(none));
@@ -141,9 +213,11 @@ module strat_trigger #(
                 h_any <= free ? m_many : m_any;
             else
                 h_any <= h_any ? !free || h_many : 1'b1;
-            put <= put_next;
-            get <= get_next;
-            q_any <= put_next != get_next;
+            if (push)
+                put <= put_next;
+            if (pop)
+                get <= get_next;
+            q_any <= push || (q_any && !(pop && q_one));
         end
         if (direct) begin
             h_mask <= free ? m_rest : m_mask;
@@ -170,96 +244,16 @@ module strat_trigger #(
     reg [31:0] f_price;
     reg [2:0]  f_condition;
     wire [SLOTS-1:0] f_busy;
-`endif
     genvar s;
     generate
-        for (s = 0; s < SLOTS; s = s + 1) begin : slots
-            reg               is_armed;
-            reg               is_busy;   // met, and the gate has not taken it yet
-            reg               is_fired;
-            reg               is_expired;
-            reg               is_disarmed;
-            reg               late;      // this cycle is at or past the expiry
-            reg [9:0]         symidx;
-            reg               on_ask;
-            reg               above;
-            reg [32:0]        threshold;
-            reg               expires;
-            reg [47:0]        expire;
-            wire              waits;     // is_armed falls a cycle after its slot was met
-            wire              mine;
-            wire              arm;
-            wire              disarm;
-            wire              bid_reaches;
-            wire              ask_reaches;
-            assign mine = c_slot == s;
-            assign waits = is_armed && !m_mask[s];
-            assign arm = c_arm && mine && !is_armed && !is_busy;
-            assign disarm = c_disarm && mine;
-            assign bid_reaches = {1'b0, ev_bid} >= threshold;
-            assign ask_reaches = {1'b0, ev_ask} >= threshold;
-            assign met[s] = waits && !late && !disarm && counts && ev_symidx == symidx && (on_ask ? ask_some : bid_some)
-                && (on_ask ? ask_reaches : bid_reaches) == above;
-            assign runs_out[s] = waits && late;
-            assign armed[s] = waits;
-            assign fired[s] = is_fired || m_mask[s];
-            assign expired[s] = is_expired;
-            assign disarmed[s] = is_disarmed;
-            if (s == 0) begin : lowest
-                assign m_rest[s] = 1'b0;
-                assign h_rest[s] = 1'b0;
-            end else begin : higher
-                assign m_rest[s] = m_mask[s] && |m_mask[s-1:0];
-                assign h_rest[s] = h_mask[s] && |h_mask[s-1:0];
-            end
-            always @(posedge clk) begin
-                if (rst) begin
-                    is_armed <= 1'b0;
-                    is_busy <= 1'b0;
-                    is_fired <= 1'b0;
-                    is_expired <= 1'b0;
-                    is_disarmed <= 1'b0;
-                    late <= 1'b0;
-                end else begin
-                    if (arm)
-                        is_armed <= 1'b1;
-                    else if (m_mask[s] || late || disarm)
-                        is_armed <= 1'b0;
-                    if (m_mask[s])
-                        is_busy <= 1'b1;
-                    else if (fire_valid && fire_ready && fire_slot == s)
-                        is_busy <= 1'b0;
-                    if (arm) begin
-                        is_fired <= 1'b0;
-                        is_expired <= 1'b0;
-                        is_disarmed <= 1'b0;
-                    end else begin
-                        if (m_mask[s])
-                            is_fired <= 1'b1;
-                        if (runs_out[s])
-                            is_expired <= 1'b1;
-                        if (disarm && waits && !late)
-                            is_disarmed <= 1'b1;
-                    end
-                    late <= arm ? c_late : waits && expires && next >= expire;
-                end
-                if (arm) begin
-                    symidx <= c_symidx;
-                    on_ask <= c_on_ask;
-                    above <= c_above;
-                    threshold <= c_threshold;
-                    expires <= c_expires;
-                    expire <= c_expire;
-                end
-            end
-`ifdef FORMAL
+        for (s = 0; s < SLOTS; s = s + 1) begin : f_slots
             // What makes the induction close: the slot holds what the observer saw it armed with.
-            always @(posedge clk) if (f_started && !rst && f_slot == s && waits) begin
-                assert(symidx == f_symidx && threshold == {1'b0, f_price} + {32'd0, !f_condition[0]});
-                assert(expire == f_expire && expires == (f_expire != 0));
+            always @(posedge clk) if (f_started && !rst && f_slot == s && waits[s]) begin
+                assert(symidx[s] == f_symidx && threshold[s] == f_price - {31'd0, f_condition[0]});
+                assert(expire[s] == f_expire && expires[s] == (f_expire != 0));
                 assert(f_condition != 0 && f_condition <= 4 && f_price != 0);
-                assert(on_ask == (f_condition >= 3) && above == f_condition[0]);
-                assert(late == (expire != 0 && now >= expire));
+                assert(on_ask[s] == (f_condition >= 3) && above[s] == f_condition[0]);
+                assert(late[s] == (expire[s] != 0 && now >= expire[s]));
             end
             // A met slot is in exactly one place until the gate has taken it.
             wire [SLOTS_LOG2+2:0] places [0:SLOTS];
@@ -271,15 +265,15 @@ module strat_trigger #(
                 assign after = q - get[SLOTS_LOG2-1:0];
                 assign places[q + 1] = places[q] + {{(SLOTS_LOG2+2){1'b0}}, {1'b0, after} < put - get && queue_mask[q][s]};
             end
-            assign f_busy[s] = is_busy || m_mask[s];
+            assign f_busy[s] = is_busy[s] || m_mask[s];
             always @(posedge clk) if (f_started && !rst) begin
                 assert(places[SLOTS] == f_busy[s]);
-                assert(!(is_busy && is_armed));
-                assert(!(m_mask[s] && !is_armed));
+                assert(!(is_busy[s] && is_armed[s]));
+                assert(!(m_mask[s] && !is_armed[s]));
             end
-`endif
         end
     endgenerate
+`endif
 
     always @(posedge clk) begin
         if (rst)
@@ -375,7 +369,7 @@ module strat_trigger #(
         if (r_valid) begin
             assert(c_slot == r_slot && c_symidx == r_symidx && c_expire == r_expire && c_expires == (r_expire != 0));
             assert(c_on_ask == (r_condition >= 3) && c_above == r_condition[0]);
-            assert(c_threshold == {1'b0, r_price} + {32'd0, !r_condition[0]});
+            assert(c_threshold == r_price - {31'd0, r_condition[0]});
         end
         assert(f_level <= SLOTS && q_any == (f_level != 0));
         if (h_any) assert(h_mask != 0);
