@@ -32,6 +32,7 @@ from mutants import Mutant, quota, shuffled, sites  # noqa: E402
 from sim.rtl.benches import RTL, Bench, How, discover, end_all, end_with_us, environment, execute  # noqa: E402
 
 BUILD = ROOT / "build" / "mutation"
+BASELINES = BUILD / "baselines.json"
 RESULTS = HERE / "results.json"
 EXPLAINED = HERE / "explained.json"
 PAGE = ROOT / "docs" / "reference" / "hdl-mutation.md"
@@ -126,13 +127,21 @@ def builds(place: Path, bench: Bench) -> bool:
 
 
 def baseline(bench: Bench, how: How, known: dict[str, float]) -> float:
-    """Seconds that the bench takes on the unchanged RTL, where it must pass. Raises SystemExit where it does not."""
-    if bench.name not in known:
+    """Seconds that the bench takes on the unchanged RTL, where it must pass. Raises SystemExit where it does not.
+
+    What an earlier run found for the same RTL and the same bench is kept in build/mutation.
+    """
+    if not known and BASELINES.exists():
+        known |= json.loads(BASELINES.read_text(encoding="utf-8"))
+    texts = [path.read_bytes() for path in sorted(RTL.glob("*.v*"))] + [(ROOT / bench.test).read_bytes()]
+    key = f"{bench.name} {hashlib.sha256(b'|'.join(texts)).hexdigest()[:12]}"
+    if key not in known:
         outcome = execute(bench, replace(how, rtl=str(RTL), limit_s=3600.0))
         if outcome.failed:
             raise SystemExit(f"{bench.name} fails without any error planted: {outcome.broken or outcome.told[-5:]}")
-        known[bench.name] = outcome.seconds
-    return known[bench.name]
+        known[key] = outcome.seconds
+        BASELINES.write_text(json.dumps(known), encoding="utf-8")
+    return known[key]
 
 
 def judge(mutant: Mutant, chosen: list[Bench], how: How, known: dict[str, float]) -> tuple[str, str] | None:

@@ -21,6 +21,22 @@ from sim.coverage.points import Totals, parse, proof_lines
 from sim.rtl.benches import BUILD, LENGTHS, ROOT, RTL, Bench, How, discover, end_with_us
 from sim.rtl.run import run_all
 
+#: Benches whose designs are counted with other parameters already: with them a run takes half as long again, and
+#: reaches no line, branch or bin more.
+LEFT_OUT = {
+    "axis_skid-WIDTH1",
+    "bbo_unit-SYM_LOG22",
+    "feed_front-HOLD_LOG29-LOCATE_BITS6-STORE_FWD1",
+    "norm_pace-FIFO_LOG29",
+}
+LEFT_OUT |= {
+    "px_ladder-SYM_LOG22",
+    "px_ladder-SYM_LOG25",
+    "strat_trigger-SLOTS_LOG22",
+    "strat_trigger_coverage-SLOTS_LOG22",
+}
+LEFT_OUT |= {"risk_gate-DUP_LOG22-SYM_LOG210"}
+
 OUT = BUILD / "coverage"
 PAGE = ROOT / "docs" / "reference" / "hdl-coverage.md"
 WAIVERS = Path(__file__).resolve().parent / "waivers.json"
@@ -54,6 +70,7 @@ def main() -> int:
     parser.add_argument("modules", nargs="*", metavar="MODULE", help="show these only, no gate")
     parser.add_argument("--report", action="store_true", help="run nothing: judge what the last run left")
     parser.add_argument("--page", action="store_true", help="write the documentation's page")
+    parser.add_argument("--every", action="store_true", help="the benches that reach nothing more as well")
     parser.add_argument("--expressions", action="store_true", help="count the terms of expressions as well (no gate)")
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--length", choices=LENGTHS, default="normal")
@@ -63,6 +80,11 @@ def main() -> int:
         benches = list(discover(arguments.modules, ["verilator"]))
     except LookupError as error:
         raise SystemExit(str(error)) from None
+    if not arguments.modules and not arguments.every:
+        gone = LEFT_OUT - {bench.name for bench in benches}
+        if gone:
+            raise SystemExit(f"LEFT_OUT names benches that there are not: {', '.join(sorted(gone))}")
+        benches = [bench for bench in benches if bench.name not in LEFT_OUT]
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 31)
     how = How(
         seed=seed,
@@ -70,7 +92,6 @@ def main() -> int:
         coverage=True,
         expressions=arguments.expressions,
         junit=str(OUT / "junit"),
-        fast_build=arguments.length != "long",  # the counters make the C++ large: to optimise it takes longer
     )
     failed = 0
     started = time.monotonic()

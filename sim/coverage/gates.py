@@ -162,9 +162,9 @@ def page(verdict: Verdict, waivers: list[Waiver], conditions: str) -> str:
     """The documentation's page: the table, what is open, and every waiver with its reason."""
     lines = ["# Coverage of the RTL benches", "", "<!-- Made by `python -m sim.coverage --page`. -->", ""]
     lines += [
-        "Counted by Verilator over all benches together, and by the watchers in `sim/coverage/functional.py` for the crosses.",
-        f"Gates: every line and branch, toggles {TOGGLE:.0f} % over all modules, every bin. In brackets: points waived, which",
-        "count as reached; each has its reason below. The others are reached by a bench that judges what it sees.",
+        "Counted by Verilator over all benches together; the crosses by the watchers in `sim/coverage/functional.py`.",
+        f"Gates: every line and branch, toggles {TOGGLE:.0f} % over all modules, every bin. In brackets: what is",
+        "waived; it counts as reached, and has its reason below.",
         "",
         f"{conditions} {'All gates are met.' if not verdict.wrong else f'{len(verdict.wrong)} gates are open.'}",
         "",

@@ -216,6 +216,8 @@ def build_and_run(bench: Bench, how: How) -> None:
         build_args += ["--coverage-expr"] if how.coverage and how.expressions else []
         fast = how.fast_build or not (bench.optimised or how.length == "long")
         build_args += ["-CFLAGS", "-O0"] if fast else []
+        if how.coverage and not fast:  # the counters make the C++ large: a little is enough, where it runs often
+            os.environ["MAKEFLAGS"] += " OPT_FAST=-O1 OPT_SLOW=-O0 OPT_GLOBAL=-O1"
         build_args += ["--trace-fst", "--trace-structs"] if how.waves else []
         test_args = ["--trace-file", str(how.fst(bench))] if how.waves else []
     else:
