@@ -226,26 +226,27 @@ module bbo_unit #(
         end
     end
 
-    // Stage v: the best level after the message. What is taken is subtracted by adding its complement and one.
+    // Stage v: the best level after the message. All sums that may be the one are made at once, out of registers.
     wire             v_used_up;
     wire             v_rests;   // the new order is at the best level
-    wire             v_subtracts;
-    wire [QTY_W-1:0] v_base;
-    wire [QTY_W-1:0] v_change;
-    wire [QTY_W:0]   v_sum;
+    wire             v_stays;   // the level is the best before and after
+    wire [QTY_W-1:0] v_sum_added;
+    wire [QTY_W-1:0] v_sum_more;
+    wire [QTY_W-1:0] v_sum_left;
     wire             pending_ok;
     wire             pending_full;
     wire [SIDE_W-1:0] v_side_ok;
     wire [SIDE_W-1:0] v_side_full;
     assign v_used_up = v_at_best && v_all_taken;
     assign v_rests = v_through || v_joins;
-    assign v_subtracts = v_at_best && !v_all_taken && !v_through;
-    assign v_base = v_used_up || v_through ? {QTY_W{1'b0}} : v_was_shares;
-    assign v_change = !v_subtracts ? {{(QTY_W-32){1'b0}}, v_rests ? v_added : 32'd0}
-        : v_joins ? {{(QTY_W-33){v_more[32]}}, v_more} : ~{{(QTY_W-32){1'b0}}, v_taken};
-    assign v_sum = {v_base, 1'b1} + {v_change, v_subtracts && !v_joins};
-    assign v_best_shares_ok = v_sum[QTY_W:1];
-    assign v_best_shares_full = v_used_up ? {QTY_W{1'b0}} : v_at_best ? v_was_shares - {{(QTY_W-32){1'b0}}, v_taken} : v_was_shares;
+    assign v_stays = !v_used_up && !v_through;
+    assign v_sum_added = v_was_shares + {{(QTY_W-32){1'b0}}, v_added};
+    assign v_sum_more = v_was_shares + {{(QTY_W-33){v_more[32]}}, v_more};
+    assign v_sum_left = v_was_shares - {{(QTY_W-32){1'b0}}, v_taken};
+    assign v_best_shares_ok = ({QTY_W{v_through || (v_used_up && v_joins)}} & {{(QTY_W-32){1'b0}}, v_added})
+        | ({QTY_W{v_stays && !v_joins && !v_at_best}} & v_was_shares) | ({QTY_W{v_stays && v_joins && !v_at_best}} & v_sum_added)
+        | ({QTY_W{v_stays && v_joins && v_at_best}} & v_sum_more) | ({QTY_W{v_stays && !v_joins && v_at_best}} & v_sum_left);
+    assign v_best_shares_full = ({QTY_W{!v_at_best}} & v_was_shares) | ({QTY_W{v_at_best && !v_all_taken}} & v_sum_left);
     assign pending_ok = v_was_pending || (v_used_up && !v_rests) || (v_joins && v_nearly_full);
     assign pending_full = v_was_pending || v_used_up;
     assign v_slow_ok = v_slow_not || (v_used_up && !v_rests) || (v_joins && v_nearly_full);
@@ -420,6 +421,9 @@ module bbo_unit #(
             assume(c_msg[93:84] < (1 << SYM_LOG2));
             if (c_row) assume(!f_was_row);
             assume(c_price != 0 && c_shares != 0 && c_msg[`BM_PRICE] != 0 && c_msg[`BM_SHARES] != 0);
+            // A few values from both ends of the range, so that the solver ends.
+            assume(c_price[31:2] == {30{c_price[2]}} && c_shares[31:2] == {30{c_shares[2]}});
+            assume(c_msg[287:258] == {30{c_msg[258]}} && c_msg[255:226] == {30{c_msg[226]}});
         end
         // The ladder and the table agree: nobody takes more from the best level than it holds.
         if (f_mine && f_at_best && !f_unknown[f_side]) assume(f_take <= f_shares[f_side]);

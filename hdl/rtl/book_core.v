@@ -247,7 +247,7 @@ module book_core #(
     px_ladder #(.SYM_LOG2(SYM_LOG2), .GROUPS_LOG2(GROUPS_LOG2), .QTY_W(QTY_W)) ladder (
         .clk(clk), .rst(rst), .ready(ladder_ready), .c_msg(c_msg), .c_price(c_price),
         .v_valid(v_valid || wrong_again), .v_msg(ladder_msg), .v_verdict(wrong_again ? `BV_WRONG : v_verdict),
-        .v_price(v_price), .v_shares(v_shares), .v_side(v_side), .v_slow_ok(v_verdict == `BV_FULL ? v_slow_full : v_slow_ok),
+        .v_shares(v_shares), .v_side(v_side), .v_slow_ok(v_verdict == `BV_FULL ? v_slow_full : v_slow_ok),
         .v_slow_not(wrong_again ? again_slow : wrong || v_slow_not), .v_count(v_count),
         .late_write(late_write), .late_symidx(late_symidx), .late_side(late_side), .late_price(late_price),
         .late_shares(late_shares), .late_count(late_count), .late_lost(late_lost),

@@ -89,27 +89,57 @@ module ev_pack #(
     // {waits, last of its message, shows the BBO before, row, symbol, rx cycle, time, order_ref, price, shares, locate, kind, flags, BBO}
     localparam RW = 4 + 10 + 32 + 64 + 64 + 32 + 32 + 16 + 8 + 16 + BBO_W;
 
-    reg [63:0] v_time;
-    always @(posedge clk)
+    // Stage c -> v: what the message says when nothing is wrong with it, so that a late verdict only chooses.
+    wire [3:0]  c_op;
+    wire [7:0]  c_letter;
+    wire        c_prints;
+    wire        c_moves;    // changes the book
+    reg  [63:0] v_time;
+    reg  [7:0]  v_kind;     // of its last record
+    reg  [63:0] v_ref;
+    reg  [31:0] v_said_price;
+    reg  [31:0] v_said_shares;
+    reg         v_own_price;  // the resting order's instead
+    reg         v_own_shares;
+    reg         v_moves;
+    reg         v_pair;     // leaves two records
+    assign c_op = c_msg[`BM_OP];
+    assign c_letter = c_msg[`BM_TYPE];
+    assign c_prints = c_op == `BOP_EXEC && c_msg[`BM_PRINTABLE];
+    assign c_moves = c_op == `BOP_ADD || c_op == `BOP_EXEC || c_op == `BOP_CANCEL || c_op == `BOP_DELETE || c_op == `BOP_REPLACE;
+    always @(posedge clk) begin
         v_time <= c_msg[`BM_NO_TIME] ? 64'd0 : cfg_midnight_ns + {16'd0, c_msg[`BM_TIME]};
+        v_kind <= c_prints || c_op == `BOP_TRADE ? `FP_EV_TRADE : c_letter;
+        v_ref <= c_op == `BOP_NOTE && c_letter != `FP_EV_BROKEN ? 64'd0
+            : c_prints || c_op == `BOP_REPLACE || c_op == `BOP_TRADE || c_op == `BOP_CROSS ? c_msg[`BM_REF2] : c_msg[`BM_REF];
+        v_said_price <= c_op == `BOP_NOTE ? 32'd0 : c_op == `BOP_MARK ? {24'd0, c_msg[`BM_CODE]} : c_msg[`BM_PRICE];
+        v_said_shares <= c_op == `BOP_MARK ? 32'd0 : c_op != `BOP_NOTE ? c_msg[`BM_SHARES]
+            : c_letter == `FP_EV_SYSTEM || c_letter == `FP_EV_TRADING_ACTION ? {24'd0, c_msg[295:288]} : 32'd0;
+        v_own_price <= c_moves && c_op != `BOP_ADD && c_op != `BOP_REPLACE && !(c_prints && c_letter == `FP_EV_EXECUTED_PRICE);
+        v_own_shares <= c_op == `BOP_DELETE;
+        v_moves <= c_moves;
+        v_pair <= c_prints || c_op == `BOP_REPLACE;
+    end
 
     // Stage v: what the message says.
     wire [3:0]  op;
     wire [7:0]  letter;
     wire        ok;
     wire        two;         // leaves two records
-    wire        prints;
     wire        gone;        // BV_FULL of a replace: the old order went, the new one did not come
+    wire        full;
+    wire        unknown;
     wire        spoils;
     wire        wrong;       // the order is another symbol's: that one's record comes first
     wire        quiet;       // leaves none
     assign op = v_msg[`BM_OP];
     assign letter = v_msg[`BM_TYPE];
     assign ok = v_verdict == `BV_OK;
-    assign prints = op == `BOP_EXEC && v_msg[`BM_PRINTABLE];
-    assign gone = op == `BOP_REPLACE && v_verdict == `BV_FULL;
+    assign full = v_verdict == `BV_FULL;
+    assign unknown = v_verdict == `BV_UNKNOWN;
+    assign gone = op == `BOP_REPLACE && full;
     assign wrong = v_verdict == `BV_WRONG;
-    assign two = (ok && (prints || op == `BOP_REPLACE)) || gone || wrong;
+    assign two = (ok && v_pair) || gone || wrong;
     assign spoils = v_verdict == `BV_CONTRA || wrong;
     assign quiet = v_verdict == `BV_DROP || (op == `BOP_MARK && v_msg[`BM_CODE] == 8'd0);
 
@@ -127,13 +157,6 @@ module ev_pack #(
 
     wire             venue;      // about the venue, no symbol's state
     assign venue = letter == `FP_EV_SYSTEM || letter == `FP_EV_MWCB_LEVEL || letter == `FP_EV_MWCB_STATUS;
-    reg  [7:0]       kind;       // of the last record
-    reg  [63:0]      order_ref;
-    reg  [31:0]      price;
-    reg  [31:0]      shares;
-    reg  [15:0]      flags;
-    reg  [BBO_W-1:0] bbo;
-    reg              slow;
     wire [15:0]      state_flags; // as they were before the message
     wire [15:0]      side_flag;
     wire [15:0]      done_flag;   // on the record that takes the last share: the message's first
@@ -141,75 +164,44 @@ module ev_pack #(
         | (v_msg[`BM_LINE_B] ? `FP_EF_LINE_B : 16'd0);
     assign side_flag = v_side ? `FP_EF_SELL : 16'd0;
     assign done_flag = v_done ? `FP_EF_ORDER_DONE : 16'd0;
+
+    // The last record, by the verdict.
+    wire [7:0]       kind;
+    wire [63:0]      order_ref;
+    wire [31:0]      price;
+    wire [31:0]      shares;
+    reg  [15:0]      flags;
+    wire [BBO_W-1:0] bbo;
+    wire             slow;
+    wire             changes;  // the BBO may be another behind it
+    wire             says_ref; // its own reference: the one that is wrong, when one is
+    wire             is_duplicate;
+    assign changes = ok && v_moves;
+    assign is_duplicate = v_code == `FP_E_DUPLICATE && op == `BOP_REPLACE;
+    assign says_ref = ok || full || (spoils && is_duplicate);
+    assign kind = spoils ? `FP_EV_STALE : full ? `FP_EV_TABLE_FULL : unknown ? letter : v_kind;
+    assign order_ref = says_ref ? v_ref : v_msg[`BM_REF];
+    assign price = spoils ? {24'd0, v_code} : unknown ? 32'd0 : v_own_price ? v_price : v_said_price;
+    assign shares = wrong || unknown ? 32'd0 : v_own_shares && !spoils ? v_shares : v_said_shares;
+    assign bbo = changes ? bbo_ok : gone ? bbo_full : bbo_before;
+    assign slow = changes ? v_slow_ok : full ? v_slow_full : v_slow_not;
     always @* begin
-        kind = letter;
-        order_ref = v_msg[`BM_REF];
-        price = 32'd0;
-        shares = 32'd0;
         flags = state_flags;
-        bbo = bbo_before;
-        slow = v_slow_not;
-        if (spoils) begin
-            kind = `FP_EV_STALE;
-            order_ref = v_code == `FP_E_DUPLICATE && op == `BOP_REPLACE ? v_msg[`BM_REF2] : v_msg[`BM_REF];
-            price = {24'd0, v_code};
-            shares = wrong ? 32'd0 : v_msg[`BM_SHARES];
+        if (spoils)
             flags = state_flags | `FP_EF_STALE;
-        end else if (v_verdict == `BV_UNKNOWN)
+        else if (unknown)
             flags = state_flags | `FP_EF_UNKNOWN_REF | (op == `BOP_REPLACE ? `FP_EF_STALE : 16'd0);
-        else if (v_verdict == `BV_FULL) begin
-            kind = `FP_EV_TABLE_FULL;
-            order_ref = op == `BOP_REPLACE ? v_msg[`BM_REF2] : v_msg[`BM_REF];
-            price = v_msg[`BM_PRICE];
-            shares = v_msg[`BM_SHARES];
+        else if (full)
             flags = state_flags | side_flag | `FP_EF_STALE | `FP_EF_OVERFLOW | (gone && v_changed_full ? `FP_EF_BBO_CHANGED : 16'd0);
-            bbo = gone ? bbo_full : bbo_before;
-            slow = v_slow_full;
-        end else case (op)
-            `BOP_ADD, `BOP_EXEC, `BOP_CANCEL, `BOP_DELETE, `BOP_REPLACE: begin
-                bbo = bbo_ok;
-                slow = v_slow_ok;
-                flags = state_flags | side_flag | (two ? 16'd0 : done_flag) | (v_changed ? `FP_EF_BBO_CHANGED : 16'd0);
-                price = op == `BOP_ADD || op == `BOP_REPLACE ? v_msg[`BM_PRICE] : v_price;
-                shares = op == `BOP_DELETE ? v_shares : v_msg[`BM_SHARES];
-                if (op == `BOP_REPLACE)
-                    order_ref = v_msg[`BM_REF2];
-                if (prints) begin
-                    kind = `FP_EV_TRADE;
-                    order_ref = v_msg[`BM_REF2];
-                    if (letter == `FP_EV_EXECUTED_PRICE)
-                        price = v_msg[`BM_PRICE];
-                end else if (op == `BOP_EXEC)
-                    flags = state_flags | side_flag | done_flag | (v_changed ? `FP_EF_BBO_CHANGED : 16'd0) | `FP_EF_NON_PRINTABLE;
-            end
-            `BOP_TRADE: begin
-                kind = `FP_EV_TRADE;
-                order_ref = v_msg[`BM_REF2];
-                price = v_msg[`BM_PRICE];
-                shares = v_msg[`BM_SHARES];
-                flags = state_flags | side_flag;
-            end
-            `BOP_CROSS: begin
-                order_ref = v_msg[`BM_REF2];
-                price = v_msg[`BM_PRICE];
-                shares = v_msg[`BM_SHARES];
-                flags = state_flags | (v_msg[`BM_SATURATED] ? `FP_EF_OVERFLOW : 16'd0);
-            end
-            `BOP_NOTE: begin
-                order_ref = letter == `FP_EV_BROKEN ? v_msg[`BM_REF] : 64'd0;
-                if (letter == `FP_EV_SYSTEM || letter == `FP_EV_TRADING_ACTION)
-                    shares = {24'd0, v_msg[295:288]};
-            end
-            `BOP_NOTICE: begin
-                price = v_msg[`BM_PRICE];
-                shares = v_msg[`BM_SHARES];
-                flags = state_flags | (makes_all_stale ? `FP_EF_STALE : 16'd0);
-            end
-            `BOP_MARK: begin
-                price = {24'd0, v_msg[`BM_CODE]};
-                flags = state_flags | `FP_EF_STALE;
-            end
-            default: kind = letter;
+        else if (v_moves)
+            flags = state_flags | side_flag | (v_pair ? 16'd0 : done_flag) | (v_changed ? `FP_EF_BBO_CHANGED : 16'd0)
+                | (op == `BOP_EXEC && !v_pair ? `FP_EF_NON_PRINTABLE : 16'd0);
+        else case (op)
+            `BOP_TRADE: flags = state_flags | side_flag;
+            `BOP_CROSS: flags = state_flags | (v_msg[`BM_SATURATED] ? `FP_EF_OVERFLOW : 16'd0);
+            `BOP_NOTICE: flags = state_flags | (makes_all_stale ? `FP_EF_STALE : 16'd0);
+            `BOP_MARK: flags = state_flags | `FP_EF_STALE;
+            default: flags = state_flags;
         endcase
     end
     wire [RW-1:0] last_record;
@@ -246,6 +238,9 @@ module ev_pack #(
 
     // Those that wait for the ladder, and all behind them: the first in a register. The ladder's answers that came early.
     reg  [RW-1:0]      waits [0:(1<<WAIT_LOG2)-1];
+    reg                w_put;      // what came one cycle ago is on its way into it
+    reg  [WAIT_LOG2-1:0] w_at;
+    reg  [RW-1:0]      w_record;
     reg  [WAIT_LOG2:0] wait_put;
     reg  [WAIT_LOG2:0] wait_get;
     reg                some_wait;
@@ -297,10 +292,14 @@ module ev_pack #(
             some_answer <= answer_kept || (some_answer && !(answer_taken && answer_put == answer_get + 4'd1));
         end
         // Whether it is to wait is known late: written, and taken as the first, in any case.
+        w_put <= (second_valid || v_valid) && !rst;
+        w_at <= wait_put[WAIT_LOG2-1:0];
         if (second_valid || v_valid)
-            waits[wait_put[WAIT_LOG2-1:0]] <= record;
+            w_record <= record;
+        if (w_put)
+            waits[w_at] <= w_record;
         if (wait_pop || !some_wait)
-            front <= some_wait && more_wait ? waits[wait_get[WAIT_LOG2-1:0]] : record;
+            front <= !(some_wait && more_wait) ? record : w_put && w_at == wait_get[WAIT_LOG2-1:0] ? w_record : waits[wait_get[WAIT_LOG2-1:0]];
         if (late_valid)
             answers[answer_put[2:0]] <= {late_changed, late_stale_before, late_stale,
                 before_bid, before_bid_shares, before_ask, before_ask_shares, after_bid, after_bid_shares, after_ask, after_ask_shares};

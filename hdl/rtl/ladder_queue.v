@@ -19,7 +19,6 @@ module ladder_queue #(
     input  wire                v_valid,
     input  wire [`BM_W-1:0]    v_msg,
     input  wire [2:0]          v_verdict,
-    input  wire [31:0]         v_price,
     input  wire [31:0]         v_shares,
     input  wire                v_side,
     input  wire                v_slow_ok,
@@ -44,11 +43,14 @@ module ladder_queue #(
     localparam QL = 3;
     localparam QW = 7 + SYM_LOG2 + 1 + 32 + 32 + 4 + PLACE_W;
 
-    // Stage v: the change.
-    reg           v_cheap_old;
+    // Stage v: the change. Which price it is about is chosen in c already: what addresses the RAMs in v has only a sum to do.
+    wire          c_is_add;
+    wire [31:0]   c_first;
+    reg  [31:0]   v_first;   // of the message's first change, or its only one
+    reg           v_cheap;
     reg           v_cheap_new;
     reg           v_is_add;
-    wire [PLACE_W-1:0] v_place_old;
+    wire [PLACE_W-1:0] v_place;
     wire [PLACE_W-1:0] v_place_new;
     wire [3:0]    v_op;
     wire [31:0]   v_new;
@@ -65,13 +67,20 @@ module ladder_queue #(
     wire [QW-1:0] v_change;
     reg           twin_valid;
     reg  [QW-1:0] twin_change;
+    assign c_is_add = c_msg[`BM_OP] == `BOP_ADD;
+    assign c_first = c_is_add ? c_msg[`BM_PRICE] : c_price;
     always @(posedge clk) begin
-        v_cheap_old <= c_price < 32'd10000;
+        v_first <= c_first;
+        v_cheap <= c_first < 32'd10000;
         v_cheap_new <= c_msg[`BM_PRICE] < 32'd10000;
-        v_is_add <= c_msg[`BM_OP] == `BOP_ADD;
+        v_is_add <= c_is_add;
     end
-    ladder_place #(.WIDTH(PLACE_W)) place_old (.price(v_price[13:0]), .cheap(v_cheap_old), .side(v_side), .place(v_place_old));
-    ladder_place #(.WIDTH(PLACE_W)) place_new (.price(v_new[13:0]), .cheap(v_cheap_new), .side(v_side), .place(v_place_new));
+    ladder_place #(.WIDTH(PLACE_W)) place_first (
+        .clk(clk), .c_price(c_first[13:0]), .price(v_first[13:0]), .cheap(v_cheap), .side(v_side), .place(v_place)
+    );
+    ladder_place #(.WIDTH(PLACE_W)) place_new (
+        .clk(clk), .c_price(c_msg[256 +: 14]), .price(v_new[13:0]), .cheap(v_cheap_new), .side(v_side), .place(v_place_new)
+    );
     assign v_op = v_msg[`BM_OP];
     assign v_ok = v_verdict == `BV_OK;
     assign v_replaces = v_op == `BOP_REPLACE && v_ok;
@@ -85,8 +94,7 @@ module ladder_queue #(
     assign v_push = v_valid && (v_adds || v_takes || v_asks || v_clears);
     assign v_amount = v_op == `BOP_DELETE || v_op == `BOP_REPLACE ? v_shares : v_msg[`BM_SHARES];
     assign v_change = {v_adds, v_takes, !v_replaces, 1'b0, v_asks && !v_replaces, v_clears, v_side, v_msg[84 +: SYM_LOG2],
-                       v_is_add ? v_cheap_new : v_cheap_old, v_is_add ? v_new : v_price, v_amount, v_count,
-                       v_is_add ? v_place_new : v_place_old};
+                       v_cheap, v_first, v_amount, v_count, v_place};
     always @(posedge clk) begin
         twin_valid <= v_valid && v_replaces && !rst;
         twin_change <= {3'b101, 1'b1, v_asks, 1'b0, v_side, v_msg[84 +: SYM_LOG2], v_cheap_new, v_new, v_msg[`BM_SHARES], v_count,

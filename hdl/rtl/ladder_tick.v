@@ -27,11 +27,11 @@ module ladder_tick (
     times_table #(.FACTOR(INVERSE), .WIDTH(12)) times3 (.number(price[25:20]), .product(part3));
     times_table #(.FACTOR(INVERSE), .WIDTH(6)) times4 (.number(price[31:26]), .product(part4));
 
-    wire [29:0] low;
-    assign low = part0 + {part1, 6'd0};
-
+    // The tables come late, behind the queue: nothing but registers behind them.
     reg  [29:0] low1;
+    reg  [23:0] middle1;
     reg  [17:0] high1;
+    reg  [11:0] higher1;
     reg  [5:0]  highest1;
     reg  [13:0] price1;
     reg         cheap1;
@@ -41,17 +41,21 @@ module ladder_tick (
     reg         cheap2;
     reg         ragged2;
     reg         side2;
+    wire [29:0] lower;
     wire [17:0] upper;
-    assign upper = high1 + {highest1, 12'd0};
+    assign lower = low1 + {middle1, 6'd0};
+    assign upper = high1 + {higher1, 6'd0} + {highest1, 12'd0};
     always @(posedge clk) begin
-        low1 <= low;
-        high1 <= part2 + {part3, 6'd0};
+        low1 <= part0;
+        middle1 <= part1;
+        high1 <= part2;
+        higher1 <= part3;
         highest1 <= part4;
         price1 <= price[13:0];
         cheap1 <= cheap;
         ragged1 <= price[1:0] != 2'd0;
         side1 <= side;
-        tick2 <= cheap1 ? {16'd0, price1} : low1 + {upper, 12'd0};
+        tick2 <= cheap1 ? {16'd0, price1} : lower + {upper, 12'd0};
         cheap2 <= cheap1;
         ragged2 <= ragged1;
         side2 <= side1;

@@ -159,18 +159,16 @@ module ord_table #(
             end else begin : same
                 assign p1_entry[k] = raw;
             end
-            // One LUT behind the RAM: pairs of bits.
-            wire [31:0] pair_same;
-            reg  [31:0] p2_pair;
-            for (t = 0; t < 32; t = t + 1) begin : pairs
-                assign pair_same[t] = p1_entry[k][2*t +: 2] == p1_ref[2*t +: 2];
-            end
+            // One LUT behind the RAM: each even bit tells whether it or the one above it differs.
+            wire [63:0] differ;
+            reg  [63:0] p2_differ;
+            assign differ = p1_entry[k][63:0] ^ p1_ref;
             always @(posedge clk) if (p1_valid) begin
-                p2_pair <= pair_same;
+                p2_differ <= (differ | (differ >> 1)) & 64'h5555555555555555;
                 p2_used_read[k] <= p1_entry[k][EW-1];
                 p2_data[k] <= p1_entry[k][137:64];
             end
-            assign p2_hit[k] = p2_used_read[k] && !p2_clash[k] && (&p2_pair);
+            assign p2_hit[k] = p2_used_read[k] && !p2_clash[k] && p2_differ == 64'd0;
         end
         for (k = 0; k < STASH; k = k + 1) begin : stashes
             always @(posedge clk) begin

@@ -35,7 +35,6 @@ module px_ladder #(
     input  wire             v_valid,
     input  wire [`BM_W-1:0] v_msg,
     input  wire [2:0]       v_verdict,
-    input  wire [31:0]      v_price,
     input  wire [31:0]      v_shares,
     input  wire             v_side,
     input  wire             v_slow_ok,  // an event waits for late_* when the verdict is OK or FULL
@@ -96,7 +95,7 @@ module px_ladder #(
     wire                l3_off;
     ladder_queue #(.SYM_LOG2(SYM_LOG2), .PLACE_W(IW)) door (
         .clk(clk), .rst(rst), .ready(ready), .c_msg(c_msg), .c_price(c_price),
-        .v_valid(v_valid), .v_msg(v_msg), .v_verdict(v_verdict), .v_price(v_price), .v_shares(v_shares), .v_side(v_side),
+        .v_valid(v_valid), .v_msg(v_msg), .v_verdict(v_verdict), .v_shares(v_shares), .v_side(v_side),
         .v_slow_ok(v_slow_ok), .v_slow_not(v_slow_not), .v_count(v_count),
         .go(l0_go), .adds(l0_adds), .takes(l0_takes), .last(l0_last), .twin(l0_twin), .slow(l0_slow), .clear(l0_clear),
         .side(l0_side), .sym(l0_sym), .cheap(l0_cheap), .price(l0_price), .amount(l0_amount), .count(l0_count),
@@ -217,15 +216,8 @@ module px_ladder #(
     mask_table #(.LOG2(GL)) group_masks (.number(l1_group_place), .mask(l1_upto));
     mask_table #(.LOG2(GL), .FROM(2)) last_masks (.number(l1_group_place), .mask(l1_from_last));
     assign l1_under = l1_level_upto >> 1;
-    genvar g;
-    generate
-        for (g = 0; g < 64; g = g + 1) begin : level_bits
-            assign l1_bit[g] = l1_place[5:0] == g;
-        end
-        for (g = 0; g < NG; g = g + 1) begin : group_bits
-            assign l1_group_bit[g] = l1_group_place == g;
-        end
-    endgenerate
+    assign l1_bit = 64'd1 << l1_place[5:0];
+    assign l1_group_bit = {{(NG-1){1'b0}}, 1'b1} << l1_group_place;
     assign l1_near = l3_valid && l3_book == l1_book;
     assign l1_far = l5_valid && l5_book == l1_book;
     reg  [63:0]   l2_bit;
@@ -342,8 +334,20 @@ module px_ladder #(
     wire [GH-1:0] l2_lap;
     wire [GW-1:0] l2_raw_top;
     wire [GW-1:0] l2_top;
+    wire [1:0]    l2_pick;      // which of the tops and laps below it is
+    wire [4*GW-1:0] l2_tops;
+    wire [4*GH-1:0] l2_laps;
+    wire [3:0]    l2_over;      // the own group against each of them, as it is known late which
+    wire [3:0]    l2_is_top;
+    wire [3:0]    l2_past;
+    wire [3:0]    l2_laps_over;
+    wire [3:0]    l2_laps_same;
+    wire [3:0]    l2_laps_next;
+    wire [3:0]    l2_laps_last;
     wire [GW:0]   l2_beyond;
     wire [GH:0]   l2_own_lap;
+    wire          l2_lap_next;  // one above the own
+    wire          l2_lap_last;  // one below
     wire          l2_wraps;     // with the own group on top the window ends in this lap, else in the one below
     wire          l2_lap_over;
     wire          l2_lap_same;
@@ -367,8 +371,25 @@ module px_ladder #(
     assign l2_beyond = {1'b0, l2_group} + SPAN;
     assign l2_own_lap = {1'b0, l2_group[GW-1:GL]};
     assign l2_wraps = &l2_group[GL-1:1];
-    assign l2_lap_over = {1'b0, l2_lap} > l2_own_lap;
-    assign l2_lap_same = {1'b0, l2_lap} == l2_own_lap;
+    assign l2_pick = l2_near ? {1'b1, l4_fell} : {1'b0, l2_far};
+    assign l2_tops = {l4_second, l4_top, l6_top, l2_raw_top};
+    assign l2_laps = {l4_lap, l4_lap, l6_lap, l2_raw_top[GW-1:GL]};
+    genvar g;
+    generate
+        for (g = 0; g < 4; g = g + 1) begin : tops
+            assign l2_over[g] = l2_group > l2_tops[GW*g +: GW];
+            assign l2_is_top[g] = l2_group == l2_tops[GW*g +: GW];
+            assign l2_past[g] = l2_beyond < {1'b0, l2_tops[GW*g +: GW]};
+            assign l2_laps_over[g] = {1'b0, l2_laps[GH*g +: GH]} > l2_own_lap;
+            assign l2_laps_same[g] = {1'b0, l2_laps[GH*g +: GH]} == l2_own_lap;
+            assign l2_laps_next[g] = {1'b0, l2_laps[GH*g +: GH]} == l2_own_lap + 1'b1;
+            assign l2_laps_last[g] = {1'b0, l2_laps[GH*g +: GH]} == l2_own_lap - 1'b1;
+        end
+    endgenerate
+    assign l2_lap_over = l2_laps_over[l2_pick];
+    assign l2_lap_same = l2_laps_same[l2_pick];
+    assign l2_lap_next = l2_laps_next[l2_pick];
+    assign l2_lap_last = l2_laps_last[l2_pick];
     assign l2_at = l2_word & l2_bit;
     assign l2_above = l2_word & ~l2_under & ~l2_bit;
     assign l2_near_put = l2_near_level && l4_put;
@@ -423,13 +444,13 @@ module px_ladder #(
         l3_group <= l2_group;
         l3_top <= l2_top;
         l3_lap <= l2_lap;
-        l3_over <= l2_group > l2_top;
-        l3_is_top <= l2_group == l2_top;
-        l3_under <= l2_beyond < {1'b0, l2_top};
+        l3_over <= l2_over[l2_pick];
+        l3_is_top <= l2_is_top[l2_pick];
+        l3_under <= l2_past[l2_pick];
         l3_first_in <= l2_lap_over || (l2_lap_same && !l2_wraps);
-        l3_first_cut <= l2_wraps ? l2_lap_same : {1'b0, l2_lap} == l2_own_lap - 1'b1;
-        l3_wrapped_in <= l2_lap_over && !(l2_wraps && {1'b0, l2_lap} == l2_own_lap + 1'b1);
-        l3_wrapped_cut <= l2_wraps ? {1'b0, l2_lap} == l2_own_lap + 1'b1 : l2_lap_same;
+        l3_first_cut <= l2_wraps ? l2_lap_same : l2_lap_last;
+        l3_wrapped_in <= l2_lap_over && !(l2_wraps && l2_lap_next);
+        l3_wrapped_cut <= l2_wraps ? l2_lap_next : l2_lap_same;
         l3_near <= l2_near;
         l3_far <= l2_far;
         l3_forward <= l2_near_put || (l2_far_level && l6_put);
@@ -640,5 +661,9 @@ module px_ladder #(
         .clk(clk), .we(l5_valid && l5_put), .waddr({l5_book[SS-1:1], l5_place}), .wside(l5_book[0]), .wdata(l5_qty),
         .at(level_at), .at_side(level_side), .shares(level_read)
     );
+
+`ifdef FORMAL
+`include "ladder_props.vh"
+`endif
 endmodule
 `default_nettype wire

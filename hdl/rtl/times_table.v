@@ -10,21 +10,14 @@ module times_table #(
     input  wire [5:0]       number,
     output wire [WIDTH-1:0] product
 );
-    wire [64*WIDTH-1:0] columns;
+    wire [WIDTH-1:0] products [0:63];
     genvar n;
-    genvar b;
     generate
         for (n = 0; n < 64; n = n + 1) begin : numbers
             localparam [31:0] PRODUCT = n * FACTOR + OFFSET;
-            for (b = 0; b < WIDTH; b = b + 1) begin : digits
-                assign columns[64*b + n] = PRODUCT[b];
-            end
-        end
-        for (b = 0; b < WIDTH; b = b + 1) begin : choices
-            wire [63:0] column;
-            assign column = columns[64*b +: 64];
-            assign product[b] = column[number];
+            assign products[n] = PRODUCT[WIDTH-1:0];
         end
     endgenerate
+    assign product = products[number];
 endmodule
 `default_nettype wire

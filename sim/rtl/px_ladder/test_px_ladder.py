@@ -146,12 +146,7 @@ class Bench:
         )
         dut.c_msg.value, dut.c_price.value = pack(**message), order.price
         await RisingEdge(dut.clk)
-        dut.v_valid.value, dut.v_msg.value, dut.v_price.value, dut.v_shares.value = (
-            1,
-            pack(**message),
-            order.price,
-            order.shares,
-        )
+        dut.v_valid.value, dut.v_msg.value, dut.v_shares.value = 1, pack(**message), order.shares
         asks_ok = verdict in ("BV_OK", "BV_FULL")
         dut.v_side.value, dut.v_verdict.value, dut.v_count.value = side, CODES[verdict], count
         dut.v_slow_ok.value, dut.v_slow_not.value = (slow, 1 - slow) if asks_ok else (1 - slow, slow)
