@@ -73,42 +73,44 @@ module norm_pace #(
     assign over_price = norm_price > `FP_PRICE_MAX;
     assign bad_price = over_price || norm_price == 32'd0;
 
-    reg [3:0] in_op;
-    reg [7:0] in_code;
-    reg       refused;
+    reg [3:0]  in_kind; // the operation as type and fault alone tell it: how it is paced does not wait for its price
+    wire [3:0] in_op;
+    reg [7:0]  in_code;
+    reg        refused;
     always @* begin
-        in_op = `BOP_NOTE;
+        in_kind = `BOP_NOTE;
         in_code = 8'd0;
         refused = 1'b0;
         if (is_notice)
-            in_op = `BOP_NOTICE;
+            in_kind = `BOP_NOTICE;
         else if (norm_fault == 2'd1)
             refused = 1'b1;
         else if (norm_fault == 2'd2) begin
-            in_op = `BOP_FAULT;
+            in_kind = `BOP_FAULT;
             in_code = `FP_E_BAD_LENGTH;
             refused = !is_book;
         end else case (norm_type)
             `FP_EV_ADD, `FP_EV_ADD_MPID: begin
-                in_op = norm_fault == 2'd3 || bad_price ? `BOP_FAULT : `BOP_ADD;
+                in_kind = `BOP_ADD;
                 in_code = `FP_E_BAD_FIELD;
                 refused = no_shares;
             end
-            `FP_EV_EXECUTED, `FP_EV_EXECUTED_PRICE: in_op = `BOP_EXEC;
-            `FP_EV_CANCEL: in_op = `BOP_CANCEL;
-            `FP_EV_DELETE: in_op = `BOP_DELETE;
-            `FP_EV_REPLACE: in_op = `BOP_REPLACE;
+            `FP_EV_EXECUTED, `FP_EV_EXECUTED_PRICE: in_kind = `BOP_EXEC;
+            `FP_EV_CANCEL: in_kind = `BOP_CANCEL;
+            `FP_EV_DELETE: in_kind = `BOP_DELETE;
+            `FP_EV_REPLACE: in_kind = `BOP_REPLACE;
             `ITCH_TRADE_TYPE: begin
-                in_op = `BOP_TRADE;
+                in_kind = `BOP_TRADE;
                 refused = no_shares || bad_price || norm_fault == 2'd3;
             end
             `FP_EV_CROSS: begin
-                in_op = `BOP_CROSS;
+                in_kind = `BOP_CROSS;
                 refused = over_price || (!no_shares && norm_price == 32'd0);
             end
-            default: in_op = `BOP_NOTE;
+            default: in_kind = `BOP_NOTE;
         endcase
     end
+    assign in_op = in_kind == `BOP_ADD && (norm_fault == 2'd3 || bad_price) ? `BOP_FAULT : in_kind;
 
     wire             wanted;
     wire             ours;
@@ -116,7 +118,7 @@ module norm_pace #(
     wire [`BM_W-1:0] in_msg;
     assign ours = norm_tracked || is_notice || (is_venue && norm_fault == 2'd0);
     assign wanted = norm_valid && ours && !refused;
-    assign no_detail = in_op == `BOP_FAULT && in_code == `FP_E_BAD_LENGTH;
+    assign no_detail = !is_notice && norm_fault == 2'd2;
     assign in_msg = {
         no_detail, norm_line_b, norm_overflow, norm_printable, norm_rx_cycle, norm_aux,
         norm_price, no_detail ? 32'd0 : norm_shares, norm_ref2, no_detail ? 64'd0 : norm_ref,
@@ -128,12 +130,12 @@ module norm_pace #(
     assign stat_field = norm_valid && ours && refused && !norm_fault[0] && !norm_fault[1];
 
     // The FIFO of those that wait: a block RAM, the register behind it, and the head. A word is at its head three cycles
-    // after it came.
+    // after it came. Everything that comes is written; that it has to wait is known late, and only makes it count.
     reg  [FIFO_LOG2:0] write_at;
     reg  [FIFO_LOG2:0] read_at;
     wire [FIFO_LOG2:0] level;
-    reg  [FIFO_LOG2+1:0] count;     // of all that wait
     reg                waiting;     // any
+    wire               alone;       // nothing waits behind the head
     wire               full;
     wire               fetch;
     reg                read_valid;  // the word behind the RAM means something
@@ -142,6 +144,9 @@ module norm_pace #(
     reg                head_valid;
     reg  [`BM_W-1:0]   head;
     reg                head_soon;   // as up_soon below
+    reg                head_one;    // its order is looked for by the next cycle
+    reg                head_exec;
+    reg                head_replace;
     reg  [1:0]         age;         // cycles that it has been the head, at most 2 or 3
     wire               pop;
     wire               push;
@@ -161,13 +166,13 @@ module norm_pace #(
     assign mark_ready = ready && !norm_valid && !full;
     assign stat_lost = wanted && (!ready || full);
     assign stat_queued = push_norm;
+    assign alone = write_at == read_at && !read_valid;
     assign moves = read_valid && (!head_valid || pop);
-    assign fetch = level != {(FIFO_LOG2+1){1'b0}} && (!read_valid || moves);
+    assign fetch = write_at != read_at && (!read_valid || moves);
     always @(posedge clk) begin
         if (rst) begin
             write_at <= {(FIFO_LOG2+1){1'b0}};
             read_at <= {(FIFO_LOG2+1){1'b0}};
-            count <= {(FIFO_LOG2+2){1'b0}};
             waiting <= 1'b0;
             read_valid <= 1'b0;
             head_valid <= 1'b0;
@@ -177,9 +182,7 @@ module norm_pace #(
                 write_at <= write_at + 1'b1;
             if (fetch)
                 read_at <= read_at + 1'b1;
-            if (push != pop)
-                count <= push ? count + 1'b1 : count - 1'b1;
-            waiting <= push || (waiting && !(pop && count == {{(FIFO_LOG2+1){1'b0}}, 1'b1}));
+            waiting <= push || (waiting && !(pop && alone));
             read_valid <= fetch || (read_valid && !moves);
             head_valid <= moves || (head_valid && !pop);
             // For a U the looks at the old and the new reference alternate.
@@ -188,10 +191,13 @@ module norm_pace #(
         if (moves) begin
             head <= read_msg;
             head_soon <= read_msg[`BM_OP] == `BOP_ADD || read_msg[`BM_OP] == `BOP_EXEC || read_msg[`BM_OP] == `BOP_REPLACE;
+            head_one <= read_msg[`BM_OP] == `BOP_ADD || read_msg[`BM_OP] == `BOP_CANCEL || read_msg[`BM_OP] == `BOP_DELETE;
+            head_exec <= read_msg[`BM_OP] == `BOP_EXEC;
+            head_replace <= read_msg[`BM_OP] == `BOP_REPLACE;
         end
     end
     ram_sdp #(.WIDTH(`BM_W), .DEPTH_LOG2(FIFO_LOG2)) fifo (
-        .clk(clk), .we(push), .waddr(write_at[FIFO_LOG2-1:0]), .wdata(norm_valid ? in_msg : mark_msg),
+        .clk(clk), .we((norm_valid || mark_valid) && !full), .waddr(write_at[FIFO_LOG2-1:0]), .wdata(norm_valid ? in_msg : mark_msg),
         .re(fetch), .raddr(read_at[FIFO_LOG2-1:0]), .rdata(read_msg)
     );
 
@@ -215,26 +221,21 @@ module norm_pace #(
     wire             same1_new;
     wire             issue;
     assign next_up = waiting ? head : in_msg;
-    assign in_soon = in_op == `BOP_ADD || in_op == `BOP_EXEC || in_op == `BOP_REPLACE;
+    assign in_soon = in_kind == `BOP_ADD || in_kind == `BOP_EXEC || in_kind == `BOP_REPLACE;
     assign up_soon = waiting ? head_soon : in_soon;
     assign same1 = looked1_valid && looked1 == norm_ref;
     assign same2 = looked2_valid && looked2 == norm_ref;
     assign same1_new = looked1_valid && looked1 == norm_ref2;
     always @* begin
         in_far = in_soon ? since >= (last_soon ? 3'd2 : 3'd3) : since >= 3'd2 || !(norm_tracked || last_row);
-        case (in_op)
+        case (in_kind)
             `BOP_ADD, `BOP_CANCEL, `BOP_DELETE: in_hinted = same1;
             `BOP_EXEC: in_hinted = same2;
             `BOP_REPLACE: in_hinted = same2 && same1_new;
             default: in_hinted = 1'b1;
         endcase
         head_far = head_soon ? since >= 3'd4 : since >= 3'd2 || !(head[`BM_ROW] || last_row);
-        case (head[`BM_OP])
-            `BOP_ADD, `BOP_CANCEL, `BOP_DELETE: head_looked = age != 2'd0;
-            `BOP_EXEC: head_looked = age[1];
-            `BOP_REPLACE: head_looked = age == 2'd2;
-            default: head_looked = 1'b1;
-        endcase
+        head_looked = (!head_one || age != 2'd0) && (!head_exec || age[1]) && (!head_replace || age == 2'd2);
     end
     assign direct = wanted && !waiting && ready && !hold && in_far && in_hinted;
     assign pop = head_valid && !hold && head_far && head_looked;
@@ -250,7 +251,7 @@ module norm_pace #(
     wire        hint_new;
     wire        head_new;
     assign hint_new = early_valid && hint_before;
-    assign head_new = head[`BM_OP] == `BOP_REPLACE && age[0];
+    assign head_new = head_replace && age[0];
     assign look_valid = head_valid || early_valid || new_valid || held_for != 4'd0;
     assign look_ref = head_valid ? (head_new ? head[`BM_REF2] : head[`BM_REF])
         : new_valid ? new_ref : early_valid && !hint_before ? early_ref : held_ref;
@@ -334,9 +335,10 @@ module norm_pace #(
         if (c_valid && c_msg[`BM_ROW] && !$past(rst))
             assert(!next_valid);
         assert(level <= (1 << FIFO_LOG2));
+        if (head_valid) assert(head_soon == (head[`BM_OP] == `BOP_ADD || head_exec || head_replace));
+        if (head_valid) assert(head_replace == (head[`BM_OP] == `BOP_REPLACE));
         assert(!(direct && waiting));
-        assert(waiting == (count != 0));
-        assert(count == level + read_valid + head_valid);
+        assert(waiting == (write_at != read_at || read_valid || head_valid));
         cover(c_valid && c_msg[`BM_OP] == `BOP_REPLACE);
         cover(pop && head[`BM_OP] == `BOP_REPLACE);
     end
