@@ -14,7 +14,7 @@ module feed_line (
     input  wire        s_axis_tvalid,
     input  wire        s_axis_tlast,
     input  wire        s_axis_tuser,
-    output wire        look_valid,   // a message's locate is in, early enough for a look of 2 cycles; not a register
+    output wire        look_valid,   // a message's locate is in, early enough for a look of 3 cycles; not a register
     output wire [15:0] look_locate,
     output wire [63:0] next_seq,     // msg_seq of the next cycle, if there is a message in it
     output wire        msg_valid,

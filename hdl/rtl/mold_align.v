@@ -14,7 +14,8 @@
 // A message longer than any of ITCH 5.0 is stepped over by its length; its chunks after the seventh all have index 7.
 // Lengths below 12 (two such messages could end in one beat), bytes after the last message, sequence 0 and packets that end
 // early are refused: the rest of the packet is dropped and the end report says why (a positive fp_error code).
-// The locate of a message goes out a cycle before its first chunk, without a register, to the address of a RAM.
+// The locate of a message goes out without a register, to the address of a RAM, in the beat that has its last byte: two
+// cycles or more before the message's last chunk, and not before the last beat of the message ahead.
 `default_nettype none
 module mold_align (
     input  wire         clk,
@@ -32,7 +33,7 @@ module mold_align (
     output wire         chunk_last,     // the message ends in this chunk
     output wire [5:0]   chunk_length,   // of the message, 12..63; 63 if it is longer
     output wire [63:0]  chunk_seq,      // MoldUDP64 sequence of the message
-    output wire         look_valid,     // the next cycle may have a message's first chunk
+    output wire         look_valid,     // there may be a message here; never between its own look and its last beat
     output wire [15:0]  look_locate,    // ... of this stock locate
     output wire         header_valid,   // one cycle; the next three stay until the next header
     output wire [79:0]  header_session, // first character in the top byte
@@ -81,6 +82,7 @@ module mold_align (
     reg [7:0]  drop_reason;
     reg [W-1:0] next_length; // lane of the next length's low byte, counted from the next beat's lane 0
     reg [7:0]  length_at;   // one-hot of next_length when it is below 8
+    reg [2:0]  late;        // length_at of the beat before, lanes 5 to 7: the locate ends in this beat
     reg [7:0]  end_at;      // one-hot of next_length - 2 when that is below 8: the last byte of the header or message
     reg        unsound;     // the length read in the last beat is not acceptable: drop from here
     reg        too_long;    // ... it is more than a packet holds
@@ -256,6 +258,7 @@ module mold_align (
             beat <= 2'd1;
             next_length <= s_axis_tkeep[2] ? 12'd15 : 12'd19; // header: like a message of 20 bytes
             length_at <= 8'h00;
+            late <= 3'b000;
             end_at <= 8'h00;
             sent <= 16'd0;
         end else begin
@@ -263,9 +266,10 @@ module mold_align (
                 beat <= beat + 2'd1;
             next_length <= length_here ? jump_to : next_length - 12'd8;
             length_at <= length_here ? length_at_new : length_nearer;
+            late <= length_at[7:5];
             end_at <= length_here ? end_new : end_nearer;
         end
-        if (begins) begin
+        if (length_here) begin // whether it begins or not: without a message they mean nothing
             offset <= next_length[3:0] + 4'd1;
             index <= 3'd0;
             length <= length_new;
@@ -320,8 +324,11 @@ module mold_align (
     wire [119:0] chunk;
     assign window = {s_axis_tdata, last_beat};
     assign chunk = window[8*offset+:120];
-    assign look_valid = s_axis_tvalid && active && index == 3'd0;
-    assign look_locate = {chunk[15:8], chunk[23:16]};
+    assign look_valid = s_axis_tvalid && (length_at[4:0] != 5'd0 || late != 3'd0);
+    assign look_locate = ({lane2, lane3} & {16{length_at[0]}}) | ({lane3, lane4} & {16{length_at[1]}})
+                       | ({lane4, lane5} & {16{length_at[2]}}) | ({lane5, lane6} & {16{length_at[3]}})
+                       | ({lane6, lane7} & {16{length_at[4]}}) | ({last_beat[63:56], lane0} & {16{late[0]}})
+                       | ({lane0, lane1} & {16{late[1]}}) | ({lane1, lane2} & {16{late[2]}});
 
     always @(posedge clk) begin
         if (rst) begin

@@ -1,6 +1,6 @@
 // Symbol filter: stock locate -> symbol index, for both lines at once, from a table the host writes.
-// Latency: 2 cycles from look_* to the answer, which stays until the line's next look. Throughput: one look per line and
-// cycle. No overflow: locates beyond the table are not tracked.
+// Latency: 3 cycles from look_* to the answer, which stays until that of the line's next look; a write is seen by looks after
+// its cycle. Throughput: one look per line and cycle. No overflow: locates beyond the table are not tracked.
 // After reset the table clears itself, one entry a cycle; until `ready` nothing is tracked and writes are ignored.
 `default_nettype none
 module sym_filter #(
@@ -24,10 +24,11 @@ module sym_filter #(
 );
     reg                   clearing;
     reg [LOCATE_BITS-1:0] clear_at;
-    wire                   store;
-    wire                   in_table;  // the locate is in the table
-    wire [LOCATE_BITS-1:0] store_at;
-    wire [10:0]            stored;
+    wire                  in_table;  // the locate is in the table
+    reg                   usable;
+    reg                   store;     // one cycle late, so that the way to so many RAMs begins at a register
+    reg [LOCATE_BITS-1:0] store_at;
+    reg [10:0]            stored;
     generate
         if (LOCATE_BITS == 16) begin : whole
             assign in_table = 1'b1;
@@ -35,9 +36,6 @@ module sym_filter #(
             assign in_table = write_locate[15:LOCATE_BITS] == 0;
         end
     endgenerate
-    assign store = clearing || (write_valid && in_table);
-    assign store_at = clearing ? clear_at : write_locate[LOCATE_BITS-1:0];
-    assign stored = clearing || !write_tracked ? 11'd0 : {1'b1, write_symidx};
     assign ready = !clearing;
 
     always @(posedge clk) begin
@@ -49,12 +47,25 @@ module sym_filter #(
             clear_at <= clear_at + 1'b1;
         end
     end
+    always @(posedge clk) begin
+        if (rst) begin
+            store <= 1'b0;
+            usable <= 1'b0;
+        end else begin
+            store <= clearing || (write_valid && in_table);
+            usable <= !clearing;
+        end
+        if (clearing || write_valid) begin
+            store_at <= clearing ? clear_at : write_locate[LOCATE_BITS-1:0];
+            stored <= clearing || !write_tracked ? 11'd0 : {1'b1, write_symidx};
+        end
+    end
 
     sym_table #(.LOCATE_BITS(LOCATE_BITS)) table_a (
-        .clk(clk), .store(store), .store_at(store_at), .stored(stored), .usable(!clearing),
+        .clk(clk), .store(store), .store_at(store_at), .stored(stored), .usable(usable),
         .look_valid(look_a_valid), .look_locate(look_a_locate), .tracked(a_tracked), .symidx(a_symidx));
     sym_table #(.LOCATE_BITS(LOCATE_BITS)) table_b (
-        .clk(clk), .store(store), .store_at(store_at), .stored(stored), .usable(!clearing),
+        .clk(clk), .store(store), .store_at(store_at), .stored(stored), .usable(usable),
         .look_valid(look_b_valid), .look_locate(look_b_locate), .tracked(b_tracked), .symidx(b_symidx));
 endmodule
 `default_nettype wire

@@ -26,7 +26,8 @@ class Monitor:
         self.parts: dict[int, int] = {}
         self.next_index = 0
         self.chunk = 0  # of the message, from 0; its index stops at 7
-        self.looked = -1  # locate told in the cycle before, -1 for none
+        self.looks = [-1, -1, -1]  # the last locate told until this cycle, the one before, the one before that
+        self.locate = -1  # of the message that arrives
         cycles.watch(self.look)
 
     def look(self, cycle: int) -> None:
@@ -43,19 +44,19 @@ class Monitor:
             self.chunk = self.chunk + 1 if index else 0
             if index == 0:
                 self.parts = {}
-                locate = int(dut.chunk_data.value[15:8]) << 8 | int(dut.chunk_data.value[23:16])
-                assert self.looked == locate, "the locate was not told a cycle before"
+                self.locate = int(dut.chunk_data.value[15:8]) << 8 | int(dut.chunk_data.value[23:16])
             for i in range(15 if last else 8):
                 at = 8 * self.chunk + i
                 if at < length:
                     self.parts[at] = int(dut.chunk_data.value[8 * i + 7 : 8 * i])
             self.next_index = min(index + 1, 7)
             if last:
+                assert self.looks[1] == self.locate, "the last locate told two cycles before is not the message's"
                 message = bytes(self.parts[i] for i in range(length))
                 self.messages.append((int(dut.chunk_seq.value), message, cycle))
                 self.next_index = 0
         assert dut.look_valid.value != 1 or dut.s_axis_tvalid.value == 1, "a look without a beat"
-        self.looked = int(dut.look_locate.value) if dut.look_valid.value == 1 else -1
+        self.looks = [int(dut.look_locate.value) if dut.look_valid.value == 1 else self.looks[0], *self.looks[:2]]
         if dut.header_valid.value == 1:
             self.headers.append(self.header())
         if dut.end_valid.value == 1:

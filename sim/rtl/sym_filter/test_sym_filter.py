@@ -1,5 +1,5 @@
 # ruff: noqa: S311 - reproducible test data, not cryptography
-"""Symbol filter: two cycles, both lines at once, answers that stay, a table that is empty after every reset."""
+"""Symbol filter: three cycles, both lines at once, answers that stay, a table that is empty after every reset."""
 
 import random
 from typing import Any
@@ -42,7 +42,7 @@ async def write(dut: Any, locate: int, index: int | None) -> None:
 
 
 class Looker:
-    """Looks on both lines every cycle or so, checks each answer two cycles later and that it stays."""
+    """Looks on both lines every cycle or so, checks each answer three cycles later and that it stays."""
 
     def __init__(self, cycles: Cycles, rng: random.Random, table: dict[int, int]) -> None:
         self.dut = cycles.dut
@@ -73,7 +73,7 @@ class Looker:
                 getattr(self.dut, f"look_{line}_valid").value = int(valid)
                 getattr(self.dut, f"look_{line}_locate").value = locate
                 if valid:
-                    self.due[line].append((self.cycles.now + 3, locate))
+                    self.due[line].append((self.cycles.now + 4, locate))
             await RisingEdge(self.dut.clk)
 
 
