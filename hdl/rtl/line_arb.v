@@ -177,8 +177,8 @@ module line_arb #(
     reg  [63:0] other;
     reg         run;       // in sync, and nothing is being set
     wire        message;
-    wire        a_direct;
-    wire        a_held;
+    wire        a_can;
+    wire        a_waits;
     wire        a_ahead;
     wire        a_moves;
     wire        a_starts;
@@ -188,8 +188,8 @@ module line_arb #(
     wire        a_bad_due;
     wire        a_far_due;
     wire        a_change_due;
-    wire        b_direct;
-    wire        b_held;
+    wire        b_can;
+    wire        b_waits;
     wire        b_ahead;
     wire        b_moves;
     wire        b_starts;
@@ -201,6 +201,8 @@ module line_arb #(
     wire        b_change_due;
     wire [`NORM_BITS-1:0] a_msg;
     wire [`NORM_BITS-1:0] b_msg;
+    wire [`NORM_BITS-1:0] a_go;
+    wire [`NORM_BITS-1:0] b_go;
     wire [`NORM_BITS-1:0] a_head;
     wire [`NORM_BITS-1:0] b_head;
     wire [7:0]  a_bad_reason;
@@ -221,7 +223,7 @@ module line_arb #(
         .msg_valid(a_msg_valid), .msg_entry(a_msg),
         .header_valid(a_header_valid), .header_seq(a_header_seq), .header_count(a_header_count),
         .end_valid(a_end_valid), .end_bad(a_end_bad), .end_reason(a_end_reason), .end_header(a_end_header),
-        .went(a_goes), .direct(a_direct), .held(a_held), .head_entry(a_head), .ahead(a_ahead), .moves(a_moves),
+        .went(a_goes), .goes(a_can), .go_entry(a_go), .head_entry(a_head), .waits(a_waits), .ahead(a_ahead), .moves(a_moves),
         .starts(a_starts), .ending(a_ending), .nearly_full(a_full), .down(a_down),
         .bad_due(a_bad_due), .bad_reason(a_bad_reason), .bad_first(a_bad_first), .bad_left(a_bad_left), .bad_done(told[2]),
         .far_due(a_far_due), .far_done(told[4]), .change_due(a_change_due), .change_done(told[6]),
@@ -233,7 +235,7 @@ module line_arb #(
         .msg_valid(b_msg_valid), .msg_entry(b_msg),
         .header_valid(b_header_valid), .header_seq(b_header_seq), .header_count(b_header_count),
         .end_valid(b_end_valid), .end_bad(b_end_bad), .end_reason(b_end_reason), .end_header(b_end_header),
-        .went(b_goes), .direct(b_direct), .held(b_held), .head_entry(b_head), .ahead(b_ahead), .moves(b_moves),
+        .went(b_goes), .goes(b_can), .go_entry(b_go), .head_entry(b_head), .waits(b_waits), .ahead(b_ahead), .moves(b_moves),
         .starts(b_starts), .ending(b_ending), .nearly_full(b_full), .down(b_down),
         .bad_due(b_bad_due), .bad_reason(b_bad_reason), .bad_first(b_bad_first), .bad_left(b_bad_left), .bad_done(told[3]),
         .far_due(b_far_due), .far_done(told[5]), .change_due(b_change_due), .change_done(told[7]),
@@ -241,9 +243,9 @@ module line_arb #(
         .stat_overflow(stat_overflow[1]), .hold_level(hold_level_b));
 
     // Who goes. Marks (heartbeat, end of session) take no slot on the bus.
-    assign a_goes = a_direct || a_held;
-    assign b_goes = (b_direct || b_held) && !a_goes;
-    assign message = a_direct || a_held || b_direct || b_held;
+    assign a_goes = a_can;
+    assign b_goes = b_can && !a_can;
+    assign message = a_can || b_can;
 
     // Holes. While one stays, nothing moves; the distance to the nearest held message is worked out step by step, and the
     // hole given up when there is reason to.
@@ -361,10 +363,7 @@ module line_arb #(
                 ended <= 1'b1;
             end else if (told[8])
                 end_due <= 1'b0;
-            if (told != 9'd0)
-                note <= 1'b1;
-            else if (note_goes)
-                note <= 1'b0;
+            note <= note ? !note_goes : due != 9'd0;
         end
     end
     reg [7:0]  note_type;
@@ -431,10 +430,9 @@ module line_arb #(
             if (message)
                 lead_b <= b_goes;
         end
-        // One at most of the first two, and of the next two: a line with something held has no direct message.
-        out <= (a_msg & {`NORM_BITS{a_direct}}) | (a_head & {`NORM_BITS{a_held}})
-             | (b_msg & {`NORM_BITS{b_direct && !a_goes}}) | (b_head & {`NORM_BITS{b_held && !a_goes}})
-             | (notice_entry & {`NORM_BITS{!message}});
+        // Anything that may go: what does is known too late to gate so many registers.
+        if (a_msg_valid || b_msg_valid || a_waits || b_waits || lose || note)
+            out <= a_can ? a_go : b_can ? b_go : notice_entry;
         out_b <= message ? !a_goes : !lose && note_b;
     end
     assign norm_valid = out_valid;
@@ -520,16 +518,29 @@ module line_arb #(
         end
         if (run)
             assert(in_sync && placed && !set && !lose);
-        assert(!(a_direct && a_held) && !(b_direct && b_held));
         if (lose)
             assert(target > expected && !message);
         if (set && f_any)
             assert(other > expected);
         assert(!(set && !gap) || !f_any);
+    end
+`ifdef FORMAL_COVER
+    // What can be reached, with everything constant that does not matter for it: the search then ends soon.
+    always @(posedge clk) begin
+        assume(rst == !f_started && !cmd_resync);
+        assume(cfg_first_seq == 64'd5 && cfg_session == 80'd1 && cfg_gap_wait == 32'd0 && cfg_silence == 32'd0);
+        assume(a_header_session == 80'd1 && b_header_session == 80'd1);
+        assume(a_next_seq[63:4] == 0 && b_next_seq[63:4] == 0 && a_header_seq[63:4] == 0 && b_header_seq[63:4] == 0);
+        assume(a_header_count == 16'd1 && b_header_count == 16'd1);
+        assume(a_msg_body == 0 && a_msg_symidx == 0 && b_msg_body == 0 && b_msg_symidx == 0 && cycle == 0);
+        assume(!a_end_bad && a_end_header && a_end_reason == 0 && !b_end_bad && b_end_header && b_end_reason == 0);
+    end
+    always @(posedge clk) if (f_started && !forget && !$past(forget)) begin
         cover(counted && norm_line_b && $past(counted && !norm_line_b));
         cover(gap && f_any);
         cover(counted && $past(counted) && $past(counted, 2) && hold_level_a != 0);
     end
+`endif
 `endif
 endmodule
 `default_nettype wire

@@ -2,7 +2,7 @@
 // does its end say. A message that is the expected one while nothing is held goes on at once; other new ones, and what
 // heartbeats announce, wait in a hold FIFO until their packet's end is known to be good: what a bad packet says of messages
 // ahead of us is forgotten with it. Sequences are compared one cycle ahead, with what will be expected then.
-// Latency: 0 from msg_* to direct (STORE_FWD = 0). Throughput: one message per cycle.
+// Latency: 0 from msg_* to goes (STORE_FWD = 0). Throughput: one message per cycle.
 // Overflow: the FIFO drops the packet and tells; the line then has a hole, which the arbiter treats as a loss on this line.
 `default_nettype none
 `include "norm_bus.vh"
@@ -31,10 +31,11 @@ module line_gate #(
     input  wire [7:0]  end_reason,
     input  wire        end_header,
     input  wire        went,            // what can go went: the other line's copy did not
-    output wire        direct,          // the message on msg_* can go
-    output wire        held,            // the head of the hold can go
+    output wire        goes,            // go_entry can go
+    output wire [`NORM_BITS-1:0] go_entry, // the head of the hold, or the message on msg_* while there is none
     output wire [`NORM_BITS-1:0] head_entry,
-    output wire        ahead,           // the head waits for a hole
+    output wire        waits,           // there is a head
+    output wire        ahead,           // ... and it waits for a hole
     output wire        moves,           // the head changes, or one is on its way
     output wire        starts,          // a good packet of our session ends: header_seq may be where we start
     output wire        ending,          // an end of session has its turn
@@ -89,16 +90,18 @@ module line_gate #(
     // Its messages.
     reg         is_next;   // of the message that may be on msg_* now
     reg         is_behind;
-    wire [63:0] next_lead;
+    wire        next_behind;
     wire        next_equal;
+    wire        next_after;
     wire        empty;
     wire        arrives;
+    wire        direct;    // it can go
     wire        repeated;  // it was told already, or the other line tells it now
-    assign next_lead = next_seq - expected;
-    assign next_equal = next_seq == expected;
+    seq_order of_next (.seq(next_seq), .mark(expected), .behind(next_behind), .equal(next_equal));
+    assign next_after = next_seq == after_expected;
     always @(posedge clk) begin
-        is_next <= step ? next_seq == after_expected : next_equal;
-        is_behind <= next_lead[63] || (step && next_equal);
+        is_next <= (step && next_after) || (!step && next_equal); // no multiplexer: see line_hold.v
+        is_behind <= next_behind || (step && next_equal);
     end
     assign arrives = msg_valid && accept;
     assign direct = STORE_FWD == 0 && arrives && empty && is_next && run;
@@ -107,27 +110,30 @@ module line_gate #(
     // Its end: a heartbeat and an end of session stand in the queue as the sequence they announce.
     wire        good_end;
     wire        bad_end;
-    wire        quiet;      // it carries no message
-    wire        closing;
+    reg         quiet;      // it carries no message
+    reg         closing;
     wire        mark;
-    wire [`NORM_BITS-1:0] mark_entry;
+    wire [7:0]  kind;
+    wire [`NORM_BITS-1:0] entry;
     assign good_end = end_valid && !end_bad && end_header && accept;
     assign bad_end = end_valid && !good_end;
-    assign closing = header_count == 16'hFFFF;
-    assign quiet = header_count == 16'd0 || closing;
+    always @(posedge clk) begin
+        closing <= header_count == 16'hFFFF;
+        quiet <= header_count == 16'd0 || header_count == 16'hFFFF;
+    end
     assign mark = good_end && quiet;
-    assign mark_entry[`NORM_TYPE] = closing ? `NORM_KIND_END : `NORM_KIND_HEARTBEAT;
-    assign mark_entry[327:8] = 320'd0;
-    assign mark_entry[`NORM_MARK] = 1'b1;
-    assign mark_entry[`NORM_SEQ] = header_seq;
+    // The fields between kind and sequence mean nothing in a mark. A quiet packet has no message to be mixed up with.
+    assign kind = closing ? `NORM_KIND_END : `NORM_KIND_HEARTBEAT;
+    assign entry = {quiet, quiet ? header_seq : msg_entry[`NORM_SEQ], msg_entry[327:8], quiet ? kind : msg_entry[`NORM_TYPE]};
 
     wire dropped;
     wire kept;
     wire store;
     wire head_valid;
     wire head_next;
-    wire head_behind;
+    wire head_due;
     wire head_mark;
+    wire held;     // the head can go
     wire coming;
     wire pop;
     assign store = arrives && !(is_behind && run) && !direct;
@@ -138,14 +144,14 @@ module line_gate #(
         .after_expected(after_expected),
         .step(step),
         .in_valid(store || mark),
-        .in_entry(mark ? mark_entry : msg_entry),
+        .in_entry(entry),
         .commit(good_end),
         .discard(bad_end),
         .pop(pop),
         .head_valid(head_valid),
         .head_entry(head_entry),
         .head_next(head_next),
-        .head_behind(head_behind),
+        .head_due(head_due),
         .empty(empty),
         .coming(coming),
         .overflow(dropped),
@@ -154,9 +160,12 @@ module line_gate #(
         .level(hold_level)
     );
     assign head_mark = head_entry[`NORM_MARK];
-    assign pop = run && (head_next || head_behind);
+    assign pop = run && head_due;
     assign held = run && head_next && !head_mark;
-    assign ahead = head_valid && !head_next && !head_behind;
+    assign goes = direct || held;
+    assign go_entry = head_valid ? head_entry : msg_entry; // with a head nothing is direct
+    assign waits = head_valid;
+    assign ahead = head_valid && !head_due;
     assign moves = pop || coming;
     assign starts = good_end;
     assign ending = pop && head_next && head_mark && head_entry[`NORM_TYPE] == `NORM_KIND_END;
@@ -274,11 +283,13 @@ module line_gate #(
         assert(is_next == (f_next_seq == expected));
         if (head_valid)
             assert(head_next == (f_head_seq == expected));
-        if (head_valid && !f_head_lead[62])
-            assert(head_behind == f_head_lead[63]);
+        if (head_valid && (!f_head_lead[62] || f_head_lead[63]))
+            assert(head_due == (f_head_lead[63] || f_head_lead == 64'd0));
     end
-    always @(posedge clk) if (f_started && !rst && !head_valid)
-        assert(!head_next && !head_behind);
+    always @(posedge clk) if (f_started && !rst) begin
+        assert(head_valid || (!head_next && !head_due));
+        assert(!direct || !head_valid);
+    end
     always @(posedge clk) if (f_started && !rst && f_before && run)
         assert(f_expected == expected);
 `endif

@@ -24,7 +24,7 @@ module line_hold #(
     output wire             head_valid,
     output wire [WIDTH-1:0] head_entry,
     output wire             head_next,   // its sequence is the expected one
-    output wire             head_behind, // ... is before it
+    output wire             head_due,    // ... is it or one before it
     output wire             empty,       // nothing is held, not even for a frame that has not ended; falls at once
     output wire             coming,      // there is no head, but one is on its way
     output wire             overflow,
@@ -33,20 +33,19 @@ module line_hold #(
     output wire [DEPTH_LOG2:0] level
 );
     // RAM -> its output register -> middle -> head.
-    reg [WIDTH-1:0]    ram [0:(1<<DEPTH_LOG2)-1];
-    reg [WIDTH-1:0]    ram_out;
     reg [WIDTH-1:0]    middle;
     reg [WIDTH-1:0]    head;
     reg                ram_out_valid;
     reg                middle_valid;
     reg                valid;
     reg                is_next;
-    reg                is_behind;
+    reg                is_due;
     reg [DEPTH_LOG2:0] write_at;
     reg [DEPTH_LOG2:0] read_at;
     reg [DEPTH_LOG2:0] keep_at;   // entries before it are committed
     reg                spilled;   // an entry of the current frame did not fit
-    reg                busy;      // there may be something in the RAM
+    wire [WIDTH-1:0]   ram_out;
+    reg                none;      // nothing in the RAM nor in the registers
 
     wire                full;
     wire                fits;
@@ -61,7 +60,7 @@ module line_hold #(
     assign full = level[DEPTH_LOG2];
     assign nearly_full = level[DEPTH_LOG2] || level[DEPTH_LOG2-1:DEPTH_LOG2-2] == 2'b11;
     assign waiting = read_at != keep_at;
-    assign empty = !valid && !middle_valid && !ram_out_valid && !busy;
+    assign empty = none;
     assign coming = !valid && (middle_valid || ram_out_valid || waiting);
     assign head_moves = !valid || pop;
     assign middle_moves = !middle_valid || head_moves;
@@ -73,7 +72,7 @@ module line_hold #(
     assign head_valid = valid;
     assign head_entry = head;
     assign head_next = is_next;
-    assign head_behind = is_behind;
+    assign head_due = is_due;
 
     reg dropped;
     reg kept;
@@ -88,13 +87,13 @@ module line_hold #(
             read_at <= {(DEPTH_LOG2+1){1'b0}};
             keep_at <= {(DEPTH_LOG2+1){1'b0}};
             spilled <= 1'b0;
-            busy <= 1'b0;
+            none <= 1'b1;
             dropped <= 1'b0;
             kept <= 1'b0;
         end else begin
             dropped <= in_valid && full;
             kept <= keeps;
-            busy <= in_valid || write_at != read_at;
+            none <= !(in_valid || write_at != read_at || ram_out_valid || middle_valid || (valid && !pop));
             if (load)
                 read_at <= read_at + 1'b1;
             if (ram_out_moves)
@@ -116,11 +115,25 @@ module line_hold #(
         end
     end
 
+    // Never read where it is written: what is read is committed. The proof, which looks into the RAM, has its own.
+`ifdef FORMAL
+    reg [WIDTH-1:0] f_ram [0:(1<<DEPTH_LOG2)-1];
+    reg [WIDTH-1:0] f_ram_out;
+    assign ram_out = f_ram_out;
     always @(posedge clk) begin
         if (fits)
-            ram[write_at[DEPTH_LOG2-1:0]] <= in_entry;
+            f_ram[write_at[DEPTH_LOG2-1:0]] <= in_entry;
         if (load)
-            ram_out <= ram[read_at[DEPTH_LOG2-1:0]];
+            f_ram_out <= f_ram[read_at[DEPTH_LOG2-1:0]];
+        assert(!(fits && load && write_at[DEPTH_LOG2-1:0] == read_at[DEPTH_LOG2-1:0]) || rst || !f_started);
+    end
+`else
+    ram_sdp #(.WIDTH(WIDTH), .DEPTH_LOG2(DEPTH_LOG2)) rows (
+        .clk(clk), .we(fits), .waddr(write_at[DEPTH_LOG2-1:0]), .wdata(in_entry),
+        .re(load), .raddr(read_at[DEPTH_LOG2-1:0]), .rdata(ram_out)
+    );
+`endif
+    always @(posedge clk) begin
         if (middle_moves)
             middle <= ram_out;
         if (head_moves)
@@ -130,30 +143,29 @@ module line_hold #(
     // The comparison, for the entry that will be at the head and the sequence that will be expected.
     wire [SEQ_BITS-1:0] head_seq;
     wire [SEQ_BITS-1:0] middle_seq;
-    wire [SEQ_BITS-1:0] head_lead;
-    wire [SEQ_BITS-1:0] middle_lead;
+    wire                head_behind;
+    wire                middle_behind;
     wire                head_equal;
     wire                middle_equal;
     wire                head_after;
     wire                middle_after;
     assign head_seq = head[SEQ_AT+:SEQ_BITS];
     assign middle_seq = middle[SEQ_AT+:SEQ_BITS];
-    assign head_lead = head_seq - expected;
-    assign middle_lead = middle_seq - expected;
-    assign head_equal = head_seq == expected;
-    assign middle_equal = middle_seq == expected;
+    seq_order #(.W(SEQ_BITS)) of_head (.seq(head_seq), .mark(expected), .behind(head_behind), .equal(head_equal));
+    seq_order #(.W(SEQ_BITS)) of_middle (.seq(middle_seq), .mark(expected), .behind(middle_behind), .equal(middle_equal));
     assign head_after = head_seq == after_expected;
     assign middle_after = middle_seq == after_expected;
+    // No multiplexer of two comparisons: synthesis would make it the comparison with what `step`, which is late, chooses.
     always @(posedge clk) begin
         if (rst) begin
             is_next <= 1'b0;
-            is_behind <= 1'b0;
+            is_due <= 1'b0;
         end else if (head_moves) begin
-            is_next <= middle_valid && (step ? middle_after : middle_equal);
-            is_behind <= middle_valid && (middle_lead[SEQ_BITS-1] || (step && middle_equal));
+            is_next <= middle_valid && ((step && middle_after) || (!step && middle_equal));
+            is_due <= middle_valid && (middle_behind || middle_equal || (step && middle_after));
         end else begin
-            is_next <= step ? head_after : head_equal;
-            is_behind <= head_lead[SEQ_BITS-1] || (step && head_equal);
+            is_next <= (step && head_after) || (!step && head_equal);
+            is_due <= head_behind || head_equal || (step && head_after);
         end
     end
 
@@ -215,8 +227,8 @@ module line_hold #(
         if (f_mark_in && ram_out_valid && f_depth == {15'd0, valid} + {15'd0, middle_valid})
             assert(ram_out == f_word);
         if (f_mark_in && f_depth >= f_staged)
-            assert(ram[f_at[DEPTH_LOG2-1:0]] == f_word);
-        assert(busy || write_at == read_at);
+            assert(f_ram[f_at[DEPTH_LOG2-1:0]] == f_word);
+        assert(!none || (write_at == read_at && !valid && !middle_valid && !ram_out_valid));
         cover(f_given == 16'd6 && empty);
         cover(overflow);
         cover(f_given == 16'd3 && f_drops && f_taken != f_kept);
@@ -224,15 +236,17 @@ module line_hold #(
     // What is said of the head is so, unless the expected sequence was set to another in the last cycle.
     reg f_first;
     reg [SEQ_BITS-1:0] f_expected;
+    wire [SEQ_BITS-1:0] f_lead;
+    assign f_lead = head_seq - expected;
     always @(posedge clk) begin
         f_first <= !rst;
         f_expected <= step ? after_expected : expected;
     end
     always @(posedge clk) if (f_started && !rst && !valid)
-        assert(!is_next && !is_behind);
+        assert(!is_next && !is_due);
     always @(posedge clk) if (f_started && !rst && f_first && valid && f_expected == expected) begin
         assert(is_next == (head_seq == expected));
-        assert(is_behind == head_lead[SEQ_BITS-1] || head_lead == {1'b0, {(SEQ_BITS-1){1'b1}}}); // the distance wrapped
+        assert(is_due == (f_lead[SEQ_BITS-1] || f_lead == 0) || f_lead == {1'b0, {(SEQ_BITS-1){1'b1}}}); // the distance wrapped
     end
     always @(posedge clk) if (f_started && !rst) begin
         assume(!pop || valid);
