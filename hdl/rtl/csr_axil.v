@@ -288,8 +288,8 @@ module csr_axil #(
             reasons[out_slot] <= out_reasons;
     end
 
-    // Reads: what was asked for is fetched from each part of the map at once, zero from all parts but its own; these are joined
-    // a cycle later.
+    // Reads: what was asked for is fetched from each page of the map at once, by its place in the page alone; a cycle later the
+    // page that was meant is let through.
     reg         ar_held;
     reg         ar_caught;
     reg         ar_done;
@@ -312,6 +312,8 @@ module csr_axil #(
     reg         in_limits;
     reg  [31:0] orders;
     reg         in_orders;
+    reg  [31:0] table_now;
+    reg         in_table;
     reg  [31:0] triggers;
     reg         in_triggers;
     wire [31:0] counted;
@@ -324,8 +326,8 @@ module csr_axil #(
     always @(posedge clk)
         if (fetch) begin
             identity <= 32'd0;
-            in_identity <= 1'b1;
-            case (ar_addr)
+            in_identity <= ar_addr[11:6] == 6'd0 && ar_addr[1:0] == 2'd0;
+            case ({6'd0, ar_addr[5:2], 2'd0})
                 `FP_REG_ID: identity <= `FP_REG_ID_RESET;
                 `FP_REG_VERSION: identity <= `FP_REG_VERSION_RESET;
                 `FP_REG_BUILD: identity <= BUILD;
@@ -341,8 +343,8 @@ module csr_axil #(
                 default: in_identity <= 1'b0;
             endcase
             lines <= 32'd0;
-            in_lines <= 1'b1;
-            case (ar_addr)
+            in_lines <= ar_addr[11:6] == 6'd1 && ar_addr[1:0] == 2'd0;
+            case ({6'd1, ar_addr[5:2], 2'd0})
                 `FP_REG_LINE_A_ADDRESS: lines <= line_a_address;
                 `FP_REG_LINE_A_PORT: lines <= {16'd0, line_a_port};
                 `FP_REG_LINE_B_ADDRESS: lines <= line_b_address;
@@ -359,8 +361,8 @@ module csr_axil #(
                 default: in_lines <= 1'b0;
             endcase
             limits <= 32'd0;
-            in_limits <= 1'b1;
-            case (ar_addr)
+            in_limits <= ar_addr[11:6] == 6'd2 && ar_addr[1:0] == 2'd0;
+            case ({6'd2, ar_addr[5:2], 2'd0})
                 `FP_REG_FILTER: limits <= 32'd0;
                 `FP_REG_MARK: limits <= 32'd0;
                 `FP_REG_LIMIT_QUANTITY: limits <= limit_quantity;
@@ -377,21 +379,26 @@ module csr_axil #(
                 default: in_limits <= 1'b0;
             endcase
             orders <= 32'd0;
-            in_orders <= 1'b1;
-            case (ar_addr)
+            in_orders <= ar_addr[11:6] == 6'd3 && ar_addr[1:0] == 2'd0;
+            case ({6'd3, ar_addr[5:2], 2'd0})
                 `FP_REG_NEXT_URN: orders <= next_urn;
                 `FP_REG_TEMPLATE_LO: orders <= template_lo;
                 `FP_REG_TEMPLATE_HI: orders <= template_hi;
                 `FP_REG_TEMPLATE_WRITE: orders <= 32'd0;
                 `FP_REG_TEMPLATE_SEAL: orders <= 32'd0;
-                `FP_REG_ORDERS_LIVE: orders <= orders_live;
-                `FP_REG_ORDERS_PEAK: orders <= orders_peak;
-                `FP_REG_STASH_LEVEL: orders <= {24'd0, stash_level};
                 default: in_orders <= 1'b0;
             endcase
+            table_now <= 32'd0;
+            in_table <= ar_addr[11:6] == 6'd12 && ar_addr[1:0] == 2'd0;
+            case ({6'd12, ar_addr[5:2], 2'd0})
+                `FP_REG_ORDERS_LIVE: table_now <= orders_live;
+                `FP_REG_ORDERS_PEAK: table_now <= orders_peak;
+                `FP_REG_STASH_LEVEL: table_now <= {24'd0, stash_level};
+                default: in_table <= 1'b0;
+            endcase
             triggers <= 32'd0;
-            in_triggers <= 1'b1;
-            case (ar_addr)
+            in_triggers <= ar_addr[11:6] == 6'd4 && ar_addr[1:0] == 2'd0;
+            case ({6'd4, ar_addr[5:2], 2'd0})
                 `FP_REG_TRIGGER_PRICE: triggers <= trigger_price;
                 `FP_REG_TRIGGER_EXPIRE_LO: triggers <= trigger_expire_lo;
                 `FP_REG_TRIGGER_EXPIRE_HI: triggers <= {16'd0, trigger_expire_hi};
@@ -437,8 +444,9 @@ module csr_axil #(
                 default: high <= high;
             endcase
         if (read) begin
-            s_axil_rdata <= identity | lines | limits | orders | triggers | counted;
-            s_axil_rresp <= in_identity || in_lines || in_limits || in_orders || in_triggers || in_counted ? OKAY : SLVERR;
+            s_axil_rdata <= (in_identity ? identity : 32'd0) | (in_lines ? lines : 32'd0) | (in_limits ? limits : 32'd0)
+                | (in_orders ? orders : 32'd0) | (in_table ? table_now : 32'd0) | (in_triggers ? triggers : 32'd0) | counted;
+            s_axil_rresp <= in_identity || in_lines || in_limits || in_orders || in_table || in_triggers || in_counted ? OKAY : SLVERR;
         end
     end
 

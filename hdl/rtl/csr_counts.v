@@ -57,26 +57,14 @@ module csr_counts #(
             latency_sum <= latency_sum + {48'd0, e_latency};
         end
     end
-    (* ram_style = "distributed" *)
-    reg  [31:0] histogram [0:15];
-    reg  [15:0] used;                // bins that are not 0
-    reg         b_valid;
-    reg  [3:0]  bin;
+    wire [3:0]  bin;
     wire [3:0]  bin_low;
-    wire [3:0]  bar_at;              // bin that a read means
+    wire [31:0] bar;
     assign bin_low = e_latency[3:0] - 4'd6;
-    assign bar_at = {!ar_addr[5], ar_addr[4:2]};
-    always @(posedge clk) begin
-        b_valid <= e_valid && !rst;
-        if (e_valid)
-            bin <= e_latency <= 16'd6 ? 4'd0 : e_latency >= 16'd21 ? 4'd15 : bin_low;
-        if (rst)
-            used <= 16'd0;
-        else if (b_valid)
-            used[bin] <= 1'b1;
-        if (b_valid)
-            histogram[bin] <= (used[bin] ? histogram[bin] : 32'd0) + 32'd1;
-    end
+    assign bin = e_latency <= 16'd6 ? 4'd0 : e_latency >= 16'd21 ? 4'd15 : bin_low;
+    csr_bank bars (
+        .clk(clk), .rst(rst), .count({15'd0, e_valid} << bin), .fetch(fetch), .index({!ar_addr[5], ar_addr[4:2]}), .value(bar)
+    );
 
     // What the address means, and the values of all kinds; the sum of those it does not mean is 0.
     reg         is_low;
@@ -84,7 +72,6 @@ module csr_counts #(
     reg         is_top;
     reg         is_bar;
     reg         is_latency;
-    reg  [31:0] bar;
     reg  [31:0] latency;
     always @(posedge clk)
         if (fetch) begin
@@ -92,10 +79,9 @@ module csr_counts #(
             is_mid <= 1'b0;
             is_top <= 1'b0;
             is_bar <= 1'b0;
-            is_latency <= 1'b1;
+            is_latency <= ar_addr[11:6] == 6'd6 && ar_addr[1:0] == 2'd0;
             latency <= 32'd0;
-            bar <= used[bar_at] ? histogram[bar_at] : 32'd0;
-            case (ar_addr)
+            case ({6'd6, ar_addr[5:2], 2'd0})
                 `FP_REG_LATENCY_MIN: latency <= {16'd0, latency_min};
                 `FP_REG_LATENCY_MAX: latency <= {16'd0, latency_max};
                 `FP_REG_LATENCY_COUNT: latency <= latency_count;
@@ -126,7 +112,7 @@ module csr_counts #(
             endcase
         end
     assign value = (is_low ? shown[0] : 32'd0) | (is_mid ? shown[1] : 32'd0) | (is_top ? shown[2] : 32'd0)
-        | (is_bar ? bar : 32'd0) | latency;
+        | (is_bar ? bar : 32'd0) | (is_latency ? latency : 32'd0);
     assign known = is_low || is_mid || is_top || is_bar || is_latency;
 endmodule
 `default_nettype wire

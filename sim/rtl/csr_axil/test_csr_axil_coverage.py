@@ -132,11 +132,12 @@ async def numbers_far_up(dut: Any) -> None:
         number, total = any_value(32), any_value(64)
         for _ in range(20):  # nothing is on its way into a total, and none is blank any more
             await RisingEdge(dut.clk)
-        for index, value in enumerate(counts):
-            dut.counter.banks[index // 16].bank.total[index % 16].value = value
-        for index, value in enumerate(spread):
-            dut.counter.histogram[index].value = value
-        dut.counter.used.value = 0xFFFF
+        for _ in range(2):  # again: one of them is written back from what was fetched before
+            for index, value in enumerate(counts):
+                dut.counter.banks[index // 16].bank.total[index % 16].value = value
+            for index, value in enumerate(spread):
+                dut.counter.bars.total[index].value = value
+            await RisingEdge(dut.clk)
         dut.counter.latency_count.value, dut.counter.latency_sum.value = number, total
         await RisingEdge(dut.clk)
         for register, value in zip(names + bins, counts + spread, strict=True):
