@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import cocotb
+from cocotb.triggers import RisingEdge
 
 from sim.rtl.book_core.test_book_core import Bench, ready
 from sim.rtl.models.events import PRICE_MAX, Norm
 from sim.rtl.models.streams import length
-from sim.rtl.models.traffic import Traffic, on_the_wire
+from sim.rtl.models.traffic import PARSE, Traffic, on_the_wire
 
 SIMULATORS = ["verilator"]
 TOPLEVEL = "book_core_bench"
@@ -48,3 +49,20 @@ async def every_pair_on_one_symbol(dut: Any) -> None:
     await bench.drive(on_the_wire(messages, 5, phase=bench.rng.randrange(8)))
     await bench.settle()
     bench.compare(messages)
+
+
+@cocotb.test()
+async def held_for_long(dut: Any) -> None:
+    """The latency of a message that was held before it came here: to the cycle, and the most that the field holds beyond."""
+    bench = await ready(dut)
+    told: list[int] = []
+    ages = (0, 1, 0xFF00, 0xFFF0, 0xFFFF, 1 << 16, 1 << 20, 1 << 31)
+    for age in ages:
+        came = (int(dut.cycle.value) + 1 - PARSE - age) & 0xFFFFFFFF
+        dut.norm.value = Norm(type=ord("S"), aux=ord("Q")).pack(came)
+        await RisingEdge(dut.clk)
+        dut.norm.value = 0
+        await bench.settle(30)
+        told.append(bench.got[-1][1].aux)
+    assert len(bench.got) == len(ages)
+    assert told == [min(0xFFFF, told[0] + age) for age in ages]
