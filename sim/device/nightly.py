@@ -3,6 +3,7 @@
 Co-simulation of ten million messages of every type, on one line and on both with loss; the published files; a million
 damaged frames through each card; the worst streams at full rate; ten thousand trigger scenarios; the speed. Each step's
 findings go to build/device/nightly.json as they come; a step that finds a difference does not stop the ones behind it.
+`--page` writes docs/reference/card-nightly.md from them, and runs nothing.
 """
 
 from __future__ import annotations
@@ -24,14 +25,13 @@ from sim.device.triggers import DisagreementError, triggers
 
 DATA = ROOT.parent / "shared" / "data"
 FILES = ("ritch/*.TEST_ITCH_50", "nasdaq_20191230/*.itch", "omi_nasdaq/Nasdaq.Equities.TotalView.Itch.v5.0/*.pcap")
+PAGE = ROOT / "docs" / "reference" / "card-nightly.md"
 DAY_MESSAGES = 350_000_000  # of a busy day, all symbols
 
 
 def day(scale: float) -> dict[str, Any]:
     """Every type over 256 symbols, one line; the speed is this run's."""
-    found = cosim(
-        generated(f"everything:{int(10_000_000 * scale)}:1"), {"packet": 0}, "fast", quiet=True, waveform=True
-    )
+    found = cosim(generated(f"everything:{int(10_000_000 * scale)}:1"), {"packet": 0}, "fast", waveform=True)
     if not found["different"]:
         found["full_day_hours"] = round(DAY_MESSAGES / found["messages_per_s"] / 3600, 2)
     return {"passed": found["equal"], **found}
@@ -40,7 +40,7 @@ def day(scale: float) -> dict[str, Any]:
 def both_lines(scale: float) -> dict[str, Any]:
     """Both lines, B up to 200 cycles before or behind, a twentieth of the frames lost on one of them."""
     options: dict[str, object] = {"lines": "both", "lag": 200, "drop": 50, "packet": 0, "seed": 2}
-    found = cosim(generated(f"everything:{int(2_000_000 * scale)}:2"), options, "fast", quiet=True, waveform=True)
+    found = cosim(generated(f"everything:{int(2_000_000 * scale)}:2"), options, "fast", waveform=True)
     return {"passed": found["equal"], **found}
 
 
@@ -49,13 +49,13 @@ def files(_scale: float) -> dict[str, Any]:
     paths = [path for pattern in FILES for path in sorted(DATA.glob(pattern))]
     if not paths:
         return {"passed": True, "skipped": "no published files on this machine"}
-    found = {path.name: cosim(path, {"checkpoint": 1000}, "fast", quiet=True) for path in paths}
+    found = {path.name: cosim(path, {"checkpoint": 1000}, "fast") for path in paths}
     return {"passed": all(one["equal"] for one in found.values()), "files": found}
 
 
 def damaged(scale: float, safe: bool) -> dict[str, Any]:
     """Damaged frames."""
-    found = hostile({"frames": int(1_000_000 * scale), "seed": 1}, safe=safe, fast=True, quiet=True)
+    found = hostile({"frames": int(1_000_000 * scale), "seed": 1}, safe=safe, fast=True)
     return {"passed": found["alike"], **found}
 
 
@@ -85,18 +85,95 @@ STEPS: dict[str, Callable[[float], dict[str, Any]]] = {
 }
 
 
+def lockstep_line(found: dict[str, Any]) -> str:
+    """What one co-simulation went through."""
+    text = f"{found['messages']:,} messages, {found['records']:,} records, {found['checkpoints']} checkpoints of the whole order table"
+    if found["dropped_a"] or found["dropped_b"]:
+        text += f"; {found['dropped_a']:,} frames lost on line A, {found['dropped_b']:,} on B"
+    if found["partly"]:
+        text += f"; {found['partly']:,} records without the best of a side that is STALE by design"
+    return text
+
+
+def rows(name: str, found: dict[str, Any]) -> list[tuple[str, str]]:
+    """A step's rows of the page: what ran, what was seen."""
+    if name in ("day", "both_lines"):
+        return [(name, lockstep_line(found))]
+    if name == "files":
+        return [(f"files: {file}", lockstep_line(one)) for file, one in found.get("files", {}).items()]
+    if name == "full_rate":
+        return [
+            (
+                f"full_rate: {stream}",
+                f"{one['messages']:,} messages on each line, {one['cycles_per_message']} cycles a message, "
+                f"{one['lost'] + one['dropped_records'] + one['hold_full'] + one['refused']} lost or refused, {one['gaps']} gaps",
+            )
+            for stream, one in found["streams"].items()
+        ]
+    if name == "triggers":
+        least, most = (found["last_byte_to_first_order_byte_cycles"][key] for key in ("least", "most"))
+        return [
+            (
+                name,
+                f"{found['scenarios']:,} scenarios, {found['armed']:,} armed, {found['fired']:,} fired ({found['orders_passed']:,} passed "
+                f"the gate), {found['resets']} resets, {found['lost']:,} packets lost; last byte to first order byte "
+                f"{least}..{most} cycles",
+            )
+        ]
+    seen = (
+        f"{found['frames']:,} damaged frames of {len(found['damage'])} sorts among {found['good_frames']:,} good ones"
+    )
+    return [(name, f"{seen}, {found['messages']:,} messages, {found['compared']:,} records equal")]
+
+
+def page(found: dict[str, Any]) -> str:
+    """The page of one run's findings."""
+    lines = [
+        "# The long runs of the card",
+        "",
+        "<!-- Made by `python -m sim.device.nightly --page` from build/device/nightly.json. -->",
+        "",
+        "What `make nightly` found when it last wrote this page. Every record of the Verilated card is compared with the software's.",
+        "",
+        "| run | seen | as it should be | seconds |",
+        "|---|---|---|---|",
+    ]
+    for name, result in found.items():
+        verdict, seconds = "yes" if result["passed"] else "NO", f"{result['seconds']:.0f}"
+        lines += [f"| {what} | {seen} | {verdict} | {seconds} |" for what, seen in rows(name, result)]
+    if "cycles_per_s" in (day := found.get("day", {})):
+        lines += [
+            "",
+            f"Speed of the co-simulated day (build `fast`, one core): {day['cycles_per_s'] / 1e6:.2f} M cycles and "
+            f"{day['messages_per_s'] / 1e3:.0f} thousand messages a CPU second; {day['full_day_hours']} hours for a day of "
+            f"{DAY_MESSAGES / 1e6:.0f} M messages. Seconds include building the card the first time and depend on what else ran.",
+        ]
+    return "\n".join(lines) + "\n"
+
+
 def main() -> int:
     """Command line: 0 all passed, 1 not, 2 could not run."""
     parser = argparse.ArgumentParser(description="The long runs of the card.")
     parser.add_argument("steps", nargs="*", metavar="STEP", help=f"of {', '.join(STEPS)}; default all")
     parser.add_argument("--scale", type=float, default=1.0, help="of the usual length, for a trial")
     parser.add_argument("--out", type=Path, default=BUILD / "nightly.json", help="where the findings go")
+    parser.add_argument(
+        "--page", action="store_true", help=f"write {PAGE.relative_to(ROOT)} from the findings, run nothing"
+    )
     arguments = parser.parse_args()
+    if arguments.page:
+        if not arguments.out.exists():
+            print(f"{arguments.out}: no findings there; run a step first", file=sys.stderr)
+            return 2
+        PAGE.write_text(page(json.loads(arguments.out.read_text(encoding="utf-8"))), encoding="utf-8")
+        return 0
     unknown = [name for name in arguments.steps if name not in STEPS]
     if unknown:
         parser.error(f"{unknown[0]}: no such step")
-    found: dict[str, Any] = {}
-    for name in arguments.steps or STEPS:
+    # What other steps found before stays beside it.
+    found: dict[str, Any] = json.loads(arguments.out.read_text(encoding="utf-8")) if arguments.out.exists() else {}
+    ran = arguments.steps or list(STEPS)
+    for name in ran:
         started = time.monotonic()
         print(f"{name} ...", file=sys.stderr, flush=True)
         try:
@@ -108,7 +185,7 @@ def main() -> int:
         print(f"{name}: {'passed' if result['passed'] else 'FAILED'} in {found[name]['seconds']} s", flush=True)
         arguments.out.parent.mkdir(parents=True, exist_ok=True)
         arguments.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    return 0 if all(result["passed"] for result in found.values()) else 1
+    return 0 if all(found[name]["passed"] for name in ran) else 1
 
 
 if __name__ == "__main__":
