@@ -3,8 +3,8 @@
 Which errors: mutants.py, from the seed, spread over the modules by their size. Each is built and run against the
 module's own benches, or those of the smallest design around it; the first failure ends it (killed). One that no bench
 tells from the original is a survivor, and must be explained in explained.json (by its key). A result stands in
-results.json until the module or its first bench changes, so a run goes on where the last one ended; until the module
-is judged anew the older ones stay and are shown as such. Prints a line for each; exit code 0 when at least SCORE
+results.json until the module or a bench that judged it changes, so a run goes on where the last one ended; until the
+module is judged anew the older ones stay and are shown as such. Prints a line for each; exit code 0 when at least SCORE
 percent are killed, every survivor is explained and nothing is older. It writes results.json,
 docs/reference/hdl-mutation.md and build/mutation only; the RTL itself is never touched.
 """
@@ -39,6 +39,7 @@ PAGE = ROOT / "docs" / "reference" / "hdl-mutation.md"
 SEED = 20260101
 PER_MUTANT = 80  # sites of a module for each of its mutants that is judged
 SCORE = 90.0
+NEVER_ENDS = " (never ends)"
 _INSTANCE = re.compile(r"^\s*(\w+)\s*(?:#\s*\(|\s\w+\s*\()", re.M)
 
 
@@ -96,11 +97,23 @@ def judges(module: str, benches: list[Bench], below: dict[str, set[str]], deep: 
     return ordered[: len(own) + deep] if own else ordered[:2]
 
 
-def stamp(module: str, chosen: list[Bench]) -> str:
-    """Of the module's text and its own benches': what a result depends on first of all."""
+def stamp(module: str, by: str, chosen: list[Bench]) -> str:
+    """Of the module's text and of the benches that judged it (`by`, as in a result): what the result depends on.
+
+    A survivor depends on every bench that might have killed it, so one bench more makes its result an old one.
+    """
+    names = by.removesuffix(NEVER_ENDS).split(", ")
     parts = [(RTL / f"{module}.v").read_bytes()]
-    parts += [(ROOT / test).read_bytes() for test in sorted({bench.test for bench in chosen})]
+    parts += [(ROOT / test).read_bytes() for test in sorted({bench.test for bench in chosen if bench.name in names})]
     return hashlib.sha256(b"|".join(parts)).hexdigest()[:12]
+
+
+def stands(old: Result | None, chosen: list[Bench], deep: bool) -> bool:
+    """Whether a result is of the present module and benches; with `deep` no survivor's is."""
+    if old is None or old.stamp != stamp(Path(old.file).stem, old.by, chosen):
+        return False
+    met = set(old.by.split(", "))
+    return old.fate != "survived" or (not deep and met >= {bench.name for bench in chosen})
 
 
 def plant(mutant: Mutant, place: Path) -> Path:
@@ -150,7 +163,7 @@ def judge(mutant: Mutant, chosen: list[Bench], how: How, known: dict[str, float]
         limit = 60.0 + 4.0 * baseline(bench, how, known)
         outcome = execute(bench, replace(how, rtl=str(place), limit_s=limit))
         if outcome.failed:
-            return "killed", f"{bench.name}{' (never ends)' if 'not done in' in outcome.broken else ''}"
+            return "killed", f"{bench.name}{NEVER_ENDS if 'not done in' in outcome.broken else ''}"
     return "survived", ", ".join(bench.name for bench in chosen)
 
 
@@ -242,13 +255,12 @@ def main() -> int:
         if arguments.list:
             print(f"{name}: {len(order)} sites, {wanted} mutants, benches {', '.join(b.name for b in chosen)}")
             continue
-        mark = stamp(Path(name).stem, chosen[:1])
         judged = 0
         for mutant in order:
             if judged == wanted:
                 break
             old = results.get(mutant.key)
-            if old is not None and old.stamp == mark and not (arguments.deep and old.fate == "survived"):
+            if old is not None and stands(old, chosen, arguments.deep):
                 current[mutant.key] = replace(old, line=mutant.line)
                 judged += old.fate != "not built"
                 continue
@@ -272,7 +284,7 @@ def main() -> int:
                 mutant.why,
                 *told,
                 round(took, 1),
-                mark,
+                stamp(mutant.file.removesuffix(".v"), told[1], chosen),
             )
             save(results)
             print(

@@ -1,5 +1,5 @@
 # ruff: noqa: S311 - reproducible test data, not cryptography
-"""The order table's rare cases: operations where the buckets are empty, and executions with a price that is none."""
+"""The order table's rare cases: empty buckets, executions with a price that is none, references one bit apart."""
 
 import random
 from typing import Any
@@ -51,3 +51,20 @@ async def the_only_order(dut: Any) -> None:
         assert await verdict("REPLACE", "U", ref, ref2=new) == CODES["BV_OK"]
         assert await verdict("DELETE", "D", ref) == CODES["BV_UNKNOWN"]
         assert await verdict("DELETE", "D", new) == CODES["BV_OK"]
+
+
+@cocotb.test()
+async def one_bit_apart(dut: Any) -> None:
+    """References that differ in one bit only, in the same bucket or not, are different orders."""
+    rng = random.Random(cocotb.RANDOM_SEED)
+    dut.c_valid.value = dut.look_valid.value = 0
+    await Cycles(dut).start()
+    while dut.ready.value != 1:
+        await RisingEdge(dut.clk)
+    for _ in range(4):
+        ref = rng.getrandbits(64)
+        assert await one(dut, "ADD", message("ADD", "A", ref), 0) == CODES["BV_OK"]
+        for bit in range(64):
+            other = message("DELETE", "D", ref ^ 1 << bit)
+            assert await one(dut, "DELETE", other, 0) == CODES["BV_UNKNOWN"], f"bit {bit}"
+        assert await one(dut, "DELETE", message("DELETE", "D", ref), 0) == CODES["BV_OK"]
