@@ -224,6 +224,7 @@ def main() -> int:
     parser.add_argument("files", nargs="*", metavar="FILE", help="of hdl/rtl; default: all")
     parser.add_argument("--list", action="store_true", help="show the mutants only")
     parser.add_argument("--deep", action="store_true", help="survivors meet the next larger design as well")
+    parser.add_argument("--first", metavar="BENCH", help="the bench that meets a mutant first, where it may")
     parser.add_argument("--page", action="store_true", help="write the page from what is known, run nothing")
     parser.add_argument("--minutes", type=float, default=1e9, help="begin no mutant after this")
     arguments = parser.parse_args()
@@ -251,6 +252,7 @@ def main() -> int:
     for name in names:
         order = shuffled(sites((RTL / name).read_text(encoding="utf-8"), name), SEED)
         chosen = judges(Path(name).stem, benches, below, arguments.deep)
+        chosen.sort(key=lambda bench: bench.name != arguments.first)
         wanted = quota(len(order), PER_MUTANT)
         if arguments.list:
             print(f"{name}: {len(order)} sites, {wanted} mutants, benches {', '.join(b.name for b in chosen)}")
