@@ -125,7 +125,7 @@ class Register(IntEnum):
     COUNT_BROKEN = 0x284  # Order table and ladder disagree: never
     COUNT_RECORDS = 0x288  # Records
     COUNT_FIRES = 0x28C  # Triggers met
-    COUNT_EXPIRES = 0x290  # Triggers expired
+    COUNT_EXPIRES = 0x290  # Cycles in which a trigger expired, or several did
     COUNT_ORDERS = 0x294  # Orders sent
     COUNT_REFUSALS = 0x298  # Orders refused by the gate
     ORDERS_LIVE = 0x300  # Orders in the table

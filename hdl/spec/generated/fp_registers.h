@@ -219,7 +219,7 @@
 #define FP_REG_COUNT_BROKEN 0x284 /* ro: Order table and ladder disagree: never */
 #define FP_REG_COUNT_RECORDS 0x288 /* ro: Records */
 #define FP_REG_COUNT_FIRES 0x28c /* ro: Triggers met */
-#define FP_REG_COUNT_EXPIRES 0x290 /* ro: Triggers expired */
+#define FP_REG_COUNT_EXPIRES 0x290 /* ro: Cycles in which a trigger expired, or several did */
 #define FP_REG_COUNT_ORDERS 0x294 /* ro: Orders sent */
 #define FP_REG_COUNT_REFUSALS 0x298 /* ro: Orders refused by the gate */
 #define FP_REG_ORDERS_LIVE 0x300 /* ro: Orders in the table */
