@@ -86,7 +86,7 @@ module csr_bank (
         end
         total[at] <= base + {27'd0, added};
         if (fetch) begin
-            reached <= blank && index >= at ? 32'd0 : total[index];
+            reached <= blank && !(index < at) ? 32'd0 : total[index];
             column <= {sixteens[index], eights[index], fours[index], twos[index], ones[index]};
         end
     end

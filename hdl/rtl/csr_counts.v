@@ -51,7 +51,7 @@ module csr_counts #(
         end else if (e_valid) begin
             if (e_latency < latency_min)
                 latency_min <= e_latency;
-            if (e_latency > latency_max)
+            if (latency_max < e_latency)
                 latency_max <= e_latency;
             latency_count <= latency_count + 32'd1;
             latency_sum <= latency_sum + {48'd0, e_latency};
@@ -61,7 +61,7 @@ module csr_counts #(
     wire [3:0]  bin_low;
     wire [31:0] bar;
     assign bin_low = e_latency[3:0] - 4'd6;
-    assign bin = e_latency <= 16'd6 ? 4'd0 : e_latency >= 16'd21 ? 4'd15 : bin_low;
+    assign bin = e_latency < 16'd7 ? 4'd0 : !(e_latency < 16'd21) ? 4'd15 : bin_low;
     csr_bank bars (
         .clk(clk), .rst(rst), .count({15'd0, e_valid} << bin), .fetch(fetch), .index({!ar_addr[5], ar_addr[4:2]}), .value(bar)
     );

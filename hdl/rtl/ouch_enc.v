@@ -334,11 +334,16 @@ module ouch_enc #(
         for (s = 0; s < SLOTS; s = s + 1) begin : f_slots
             wire in_work;
             wire in_range;
+            wire frozen;   // shown to the gate, looked at or on its way
+            assign frozen = (offer_valid && offer_slot == s) || ((gate_busy || send) && send_slot == s) || (at_work && s_slot == s);
             assign in_work = (p1_valid && p1_slot == s) || (p2_valid && p2_slot == s) || (p3_valid && p3_slot == s) || (p4_valid && p4_slot == s);
             assign in_range = length[s] >= SHORTEST && length[s] <= LONGEST;
             always @(posedge clk) if (f_started && !rst) begin
                 if (sealed[s]) assert(in_range && !in_work);
                 if (in_work) assert(in_range);
+                if ($past(frozen && !rst))
+                    assert($stable(head[s]) && $stable(quantity_low[s]) && $stable(price_high[s]) && $stable(price_low[s])
+                        && $stable(length[s]) && !$past(load_ok && l_slot == s));
                 // What the gate is shown is what is kept, as long as it looks.
                 if (offer_valid && offer_slot == s && order_valid && !$past(rst)) begin
                     assert({o_whole, o_sell, o_quantity} == {head[s], quantity_low[s]});

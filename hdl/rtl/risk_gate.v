@@ -229,8 +229,8 @@ module risk_gate #(
         max_sell <= sell_room;
     end
 
-    // The cycle of `take`: everything but the collar is decided. (Written with `<`, which is a carry chain alone; `>` and `<=`
-    // would each add a comparison for equality.) The collar is over when
+    // The cycle of `take`: everything but the collar is decided. (Written with `<`, which is a carry chain alone; yosys adds a
+    // comparison for equality to each of the others.) The collar is over when
     // price x 10,000 > ask x (10,000 + bps) to buy, < bid x (10,000 - bps) to sell.
     wire [48:0] ask_bound;
     wire [45:0] bid_bound;
@@ -302,7 +302,7 @@ module risk_gate #(
     reg  [31:0] period;
     wire        refill;
     assign token = tokens != 16'd0;
-    assign refill = cfg_rate_period != 32'd0 && period >= cfg_rate_period;
+    assign refill = cfg_rate_period != 32'd0 && !(period < cfg_rate_period);
     always @(posedge clk) begin
         if (rst) begin
             tokens <= 16'd0;

@@ -74,7 +74,7 @@ module strat_trigger #(
         c_expire <= cmd_expire;
         next <= now + 48'd2;
     end
-    assign c_late = c_expires && next >= c_expire;
+    assign c_late = c_expires && !(next < c_expire);
 
     // The slots: a bit of each in every vector. is_armed falls a cycle after its slot was met.
     reg  [SLOTS-1:0]   is_armed;
