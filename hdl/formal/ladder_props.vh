@@ -1,4 +1,4 @@
-// What the price ladder's proof asserts; px_ladder.v includes it when FORMAL is defined, and it sees that module's registers.
+// What is asserted of the price ladder; px_ladder.v includes it when FORMAL is defined, and it sees that module's registers.
     // One level, any one of a symbol's side: what is told as best is never worse than it while it holds shares, and tells its
     // shares when it is the best. For all levels together this is the best level, exactly. Prices are below a quarter of
     // the window, so that no floor rises; a take of more than a level holds loses the side, which then says so.

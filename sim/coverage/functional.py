@@ -370,7 +370,8 @@ class Triggers:
         self.dut = cycles.dut
         self.armed = 0
         self.condition: dict[int, int] = {}
-        self.arming: tuple[int, int, int] | None = None  # slot, condition, price of the command at the last edge
+        self.asked: tuple[int, int, int] | None = None  # slot, condition, price of the command at the last edge
+        self.arming: tuple[int, int, int] | None = None  # of the one before, which acts at the last edge
         cycles.watch(self.look)
         cocotb.start_soon(self.commands())
 
@@ -379,16 +380,16 @@ class Triggers:
         dut = self.dut
         while True:
             await RisingEdge(dut.clk)
-            self.arming = None
+            self.arming, self.asked = self.asked, None
             if on(dut.cmd_valid) and on(dut.cmd_arm):
-                self.arming = int(dut.cmd_slot.value), int(dut.cmd_condition.value), int(dut.cmd_price.value)
+                self.asked = int(dut.cmd_slot.value), int(dut.cmd_condition.value), int(dut.cmd_price.value)
 
     def look(self, cycle: int) -> None:
         """Half a cycle after the edge: what the command has done."""
         del cycle
         dut = self.dut
         if on(dut.rst):
-            self.armed, self.arming = 0, None
+            self.armed, self.arming, self.asked = 0, None, None
             return
         armed = int(dut.armed.value)
         if self.arming is not None:
