@@ -133,7 +133,7 @@ def page(found: dict[str, Any]) -> str:
         "",
         "<!-- Made by `python -m sim.device.nightly --page` from build/device/nightly.json. -->",
         "",
-        "What `make nightly` found when it last wrote this page. Every record of the Verilated card is compared with the software's.",
+        "What `make nightly` found when it last wrote this page. Records of the Verilated card are held against the software's.",
         "",
         "| run | seen | as it should be | seconds |",
         "|---|---|---|---|",
