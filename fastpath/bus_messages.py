@@ -116,6 +116,7 @@ class State(Answer, kw_only=True):
     streams: list[StreamInfo] = []
     journal_records: int = 0
     ring_full_events: int = 0
+    orders_unlisted: int = 0
 
 
 class Instrument(Struct, kw_only=True):
@@ -227,9 +228,13 @@ class Position(Struct, kw_only=True):
 
 
 class SnapshotAnswer(Answer, kw_only=True):
-    """State of a stream at `seq`: `books` for md, `orders` (exec records) and `positions` for exec."""
+    """State of a stream at `seq`: `books` for md, `orders` (exec records) and `positions` for exec.
+
+    `complete` False: ended orders were forgotten to make room, or open ones found none (exec only).
+    """
 
     seq: int = 0
+    complete: bool = True
     books: list[SnapshotBook] = []
     orders: bytes = b""
     positions: list[Position] = []
@@ -291,10 +296,14 @@ class OrderStatus(Answer, kw_only=True):
 
 
 class Orders(Answer, kw_only=True):
-    """A page of orders by rising order_id; `more`: ask again with `after` the last one's id."""
+    """A page of orders by rising order_id; `more`: ask again with `after` the last one's id.
+
+    `complete` False: the engine has orders that found no place in its list, on this page or any other.
+    """
 
     orders: list[Order] = []
     more: bool = False
+    complete: bool = True
 
 
 class Trigger(Struct, kw_only=True):
@@ -309,6 +318,7 @@ class Triggers(Answer, kw_only=True):
 
     triggers: list[Trigger] = []
     more: bool = False
+    complete: bool = True
 
 
 class Positions(Answer, kw_only=True):

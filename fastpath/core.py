@@ -171,6 +171,9 @@ class EngineStats:
     bus_commands: int
     bus_bad_requests: int
     bus_replays: int
+    orders_forgotten: int
+    orders_unlisted: int
+    positions_unlisted: int
     journal_records: int
     journal_bytes: int
     journal_segments: int

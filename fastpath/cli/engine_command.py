@@ -26,6 +26,7 @@ REFUSED = (
     "; LOGIN REFUSED by a venue: wrong user or password, or it began a new session and does not know the journal's "
     "numbers (then stop the engine and run `fastpath journal retire`)"
 )
+UNLISTED = "; LISTS OF OPEN ORDERS ARE INCOMPLETE: more than 262,144 open orders in one account"
 
 
 def engine(
@@ -66,6 +67,7 @@ def status_line(stats: EngineStats) -> str:
         + card_line(stats)
         + f"wire to event p50 {stats.wire_to_event.p50_ns / 1e3:.1f} us, {stats.journal_records:,} journal records"
         + "".join(REFUSED for order in stats.order if order.session_state == LOGIN_REFUSED)
+        + (UNLISTED if stats.orders_unlisted else "")
     )
 
 

@@ -233,6 +233,9 @@ struct fp_engine_stats {
     uint64_t events, execs;               /* records produced */
     uint64_t ring_full_events, ring_full_execs; /* hot thread had to wait or drop: told by a status frame */
     uint64_t bus_frames, bus_bytes, bus_send_errors, bus_commands, bus_bad_requests, bus_replays;
+    uint64_t orders_forgotten;            /* ended orders that the bus's lists no longer show */
+    uint64_t orders_unlisted;             /* records of open orders that found no place in them: the lists are incomplete */
+    uint64_t positions_unlisted;          /* records of symbols that found no place in the list of positions */
     uint64_t journal_records, journal_bytes, journal_segments;
     struct fp_latency wire_to_event;      /* packet receive time -> event in the ring */
     struct fp_latency event_to_bus;       /* event in the ring -> frame handed to libzmq */

@@ -255,13 +255,104 @@ static void orders_and_positions_follow_exec_records(void) {
     CHECK_EQ(m.positions[0].bought, 130);
     /* A broken fill is taken back. */
     child.seq = 8;
+    child.kind = FP_EX_BROKEN;
+    child.last_shares = 40;
     child.cum_shares = 90;
     fp_exec_mirror_apply(&m, &child);
     CHECK_EQ(m.positions[0].bought, 90);
     CHECK_EQ(m.lost, 0);
+    child.kind = FP_EX_FILL;
     child.seq = 12;
     fp_exec_mirror_apply(&m, &child);
     CHECK_EQ(m.lost, 3);
+    fp_exec_mirror_close(&m);
+}
+
+static struct fp_exec refused(uint64_t number, uint64_t order_id) {
+    struct fp_exec e = exec(number, order_id, FP_OS_DENIED, 0);
+    e.kind = FP_EX_DENIED;
+    return e;
+}
+
+static uint32_t kept_in_state(const struct fp_exec_mirror *m, uint8_t state) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < m->order_count; i++) count += m->orders[i].state == state;
+    return count;
+}
+
+static void a_full_list_of_orders_never_loses_an_open_one(void) {
+    struct fp_exec_mirror m;
+    uint64_t number = 0, id = 0;
+    CHECK_EQ(fp_exec_mirror_open(&m), 0);
+    /* However many are refused, they take no place. */
+    while (id < FP_EXEC_MIRROR_ORDERS + 10) number++, fp_exec_mirror_apply(&m, &(struct fp_exec){.seq = number, .order_id = ++id, .state = FP_OS_DENIED, .kind = FP_EX_DENIED});
+    fp_exec_mirror_apply(&m, &(struct fp_exec){.seq = ++number, .order_id = ++id, .state = FP_OS_ARMED, .kind = FP_EX_TRIGGER_ARMED});
+    const uint64_t first_armed = id;
+    CHECK_EQ(m.order_count, 1);
+    CHECK(fp_exec_mirror_complete(&m, 0));
+    /* Ended orders make room, the oldest first; what was bought by them stays counted. */
+    for (uint32_t i = 1; i < FP_EXEC_MIRROR_ORDERS; i++) {
+        struct fp_exec filled = exec(++number, ++id, FP_OS_FILLED, 7);
+        filled.last_shares = 7;
+        fp_exec_mirror_apply(&m, &filled);
+    }
+    const uint64_t newest_filled = id;
+    CHECK_EQ(m.order_count, FP_EXEC_MIRROR_ORDERS);
+    CHECK(fp_exec_mirror_complete(&m, 0));
+    struct fp_exec open = exec(++number, ++id, FP_OS_LIVE, 0);
+    fp_exec_mirror_apply(&m, &open);
+    CHECK(fp_exec_mirror_order(&m, id) != NULL);
+    CHECK(fp_exec_mirror_order(&m, first_armed) != NULL);
+    CHECK(fp_exec_mirror_order(&m, first_armed + 1) == NULL);
+    CHECK(fp_exec_mirror_order(&m, newest_filled) != NULL);
+    CHECK(fp_exec_mirror_complete(&m, 1) && !fp_exec_mirror_complete(&m, 0));
+    CHECK_EQ(m.forgotten, FP_EXEC_MIRROR_ORDERS / 4);
+    CHECK_EQ(m.positions[0].bought, 7u * (FP_EXEC_MIRROR_ORDERS - 1));
+    /* A late execution of a forgotten order counts once, by its own shares. */
+    struct fp_exec late = exec(++number, first_armed + 1, FP_OS_CANCELED, 10);
+    late.last_shares = 3;
+    fp_exec_mirror_apply(&m, &late);
+    CHECK_EQ(m.positions[0].bought, 7u * (FP_EXEC_MIRROR_ORDERS - 1) + 3);
+    /* When every place holds an open order, what finds none is told. */
+    while (m.ended_count || m.order_count < FP_EXEC_MIRROR_ORDERS) {
+        open = exec(++number, ++id, FP_OS_LIVE, 0);
+        fp_exec_mirror_apply(&m, &open);
+    }
+    CHECK_EQ(kept_in_state(&m, FP_OS_LIVE) + 1, FP_EXEC_MIRROR_ORDERS);
+    CHECK(fp_exec_mirror_complete(&m, 1));
+    CHECK_EQ(m.unlisted, 0);
+    open = exec(++number, ++id, FP_OS_LIVE, 0);
+    fp_exec_mirror_apply(&m, &open);
+    CHECK_EQ(m.unlisted, 1);
+    CHECK(!fp_exec_mirror_complete(&m, 1));
+    CHECK_EQ(kept_in_state(&m, FP_OS_ARMED), 1);
+    struct fp_exec denied = refused(++number, ++id);
+    fp_exec_mirror_apply(&m, &denied);
+    CHECK_EQ(m.unlisted, 1);
+    fp_exec_mirror_close(&m);
+}
+
+static void a_break_is_taken_back_once(void) {
+    struct fp_exec_mirror m;
+    CHECK_EQ(fp_exec_mirror_open(&m), 0);
+    struct fp_exec parent = exec(1, 20, FP_OS_LIVE, 60), child = exec(2, 30, FP_OS_LIVE, 60);
+    parent.last_shares = 60;
+    child.parent_id = 20;
+    child.kind = FP_EX_ACCEPTED;
+    fp_exec_mirror_apply(&m, &parent);
+    fp_exec_mirror_apply(&m, &child);
+    child = exec(3, 30, FP_OS_FILLED, 100);
+    child.last_shares = 40;
+    fp_exec_mirror_apply(&m, &child);
+    CHECK_EQ(m.positions[0].bought, 100);
+    /* The engine tells the order it happened to, then each that carried its sum on. */
+    parent = exec(4, 20, FP_OS_REPLACED, 0);
+    child = exec(5, 30, FP_OS_FILLED, 40);
+    parent.kind = child.kind = FP_EX_BROKEN;
+    parent.last_shares = 60;
+    fp_exec_mirror_apply(&m, &parent);
+    fp_exec_mirror_apply(&m, &child);
+    CHECK_EQ(m.positions[0].bought, 40);
     fp_exec_mirror_close(&m);
 }
 
@@ -289,6 +380,8 @@ int main(void) {
     RUN(gaps_and_sessions_make_it_stale);
     RUN(keeps_the_newest_prints);
     RUN(orders_and_positions_follow_exec_records);
+    RUN(a_full_list_of_orders_never_loses_an_open_one);
+    RUN(a_break_is_taken_back_once);
     RUN(history_keeps_an_unbroken_tail);
     fp_mirror_close(&mirror);
     return check_done();

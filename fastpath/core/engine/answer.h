@@ -46,7 +46,7 @@ void fp_answer_limits(struct fp_mp_writer *writer, const struct fp_limits *limit
 void fp_answer_streams(struct fp_mp_writer *writer, const struct fp_stream_place *streams, uint32_t count);
 
 /* The pairs of `state`, FP_ANSWER_STATE_PAIRS of them, without `epoch` (the envelope has it). */
-enum { FP_ANSWER_STATE_PAIRS = 8 };
+enum { FP_ANSWER_STATE_PAIRS = 9 };
 void fp_answer_state(struct fp_mp_writer *writer, const struct fp_answer_context *context, const struct fp_engine_state *state);
 /* struct fp_engine_stats as nested maps with its field names. */
 void fp_answer_stats(struct fp_mp_writer *writer, const struct fp_answer_context *context, const struct fp_engine_stats *stats);

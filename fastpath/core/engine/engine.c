@@ -392,6 +392,11 @@ static void collect_bus(const struct fp_bus *bus, struct fp_engine_stats *out) {
     out->bus_commands = atomic_load_explicit(&bus->commands, memory_order_relaxed);
     out->bus_bad_requests = atomic_load_explicit(&bus->bad_requests, memory_order_relaxed);
     out->bus_replays = atomic_load_explicit(&bus->replays, memory_order_relaxed);
+    for (unsigned i = 0; i < bus->config->account_count; i++) {
+        out->orders_forgotten += atomic_load_explicit(&bus->accounts[i].forgotten, memory_order_relaxed);
+        out->orders_unlisted += atomic_load_explicit(&bus->accounts[i].unlisted, memory_order_relaxed);
+        out->positions_unlisted += atomic_load_explicit(&bus->accounts[i].unlisted_positions, memory_order_relaxed);
+    }
     fp_hist_read(&bus->event_to_bus, &out->event_to_bus);
 }
 

@@ -198,8 +198,9 @@ static void snapshot_venue(const struct fp_asking *a, const struct fp_mirror *mi
 }
 
 static void snapshot_account(const struct fp_asking *a, const struct fp_exec_mirror *mirror) {
-    begin(a, 3);
+    begin(a, 4);
     fp_mp_key_u64(a->writer, "seq", mirror->seq);
+    fp_mp_key_bool(a->writer, "complete", fp_exec_mirror_complete(mirror, 0));
     fp_mp_str(a->writer, "orders");
     uint32_t bytes = mirror->order_count * (uint32_t)sizeof *mirror->orders;
     uint8_t *out = fp_mp_bin(a->writer, bytes);
@@ -248,7 +249,7 @@ static void answer_orders(const struct fp_asking *a, int armed) {
     uint32_t written = 0, i = fp_exec_mirror_after(mirror, r->after);
     int more = 0;
     fp_pad_symbol(r->symbol, symbol);
-    begin(a, 2);
+    begin(a, 3);
     fp_mp_str(a->writer, armed ? "triggers" : "orders");
     size_t place = fp_mp_array_begin(a->writer);
     for (; i < mirror->order_count; i++) {
@@ -269,6 +270,7 @@ static void answer_orders(const struct fp_asking *a, int armed) {
     }
     fp_mp_array_end(a->writer, place, written);
     fp_mp_key_bool(a->writer, "more", more);
+    fp_mp_key_bool(a->writer, "complete", fp_exec_mirror_complete(mirror, armed || r->open));
 }
 
 static void answer_positions(const struct fp_asking *a) {
