@@ -2,7 +2,7 @@
  * buffers, malformed commands; and triggers from arming to firing. */
 // sources: fastpath/core/order/oms.c fastpath/core/order/table.c fastpath/core/order/position.c fastpath/core/order/risk.c
 // sources: fastpath/core/order/lifecycle.c fastpath/core/order/messages.c fastpath/core/order/cancel.c fastpath/core/order/session.c fastpath/core/order/recovery.c
-// sources: fastpath/core/order/trigger.c fastpath/core/order/enter.c fastpath/core/order/audit.c
+// sources: fastpath/core/order/owed.c fastpath/core/order/trigger.c fastpath/core/order/enter.c fastpath/core/order/audit.c
 // sources: fastpath/core/wire/soup.c fastpath/core/wire/ouch.c fastpath/core/wire/layout.c
 #include "order_rig.h"
 
@@ -324,9 +324,11 @@ static void cancels_and_kills_go_on_without_a_journal(void) {
     CHECK(r.oms->venues[0].stats.unjournaled > 0);
     struct fp_command c = plain(FP_CMD_KILL);
     c.kill_scope = FP_KILL_FIRM;
-    CHECK_EQ(rig_do(&r, &c), 0);
+    CHECK_EQ(rig_do(&r, &c), FP_RC_JOURNAL_FAILED); /* done, and said that a restart would not know */
+    CHECK_EQ(r.reply.outcome, FP_OUT_ACCEPTED);
     c.kind = FP_CMD_RELEASE; /* but a release must be known to a restart */
     CHECK_EQ(rig_do(&r, &c), FP_RC_JOURNAL_FAILED);
+    CHECK_EQ(r.reply.outcome, FP_OUT_REFUSED);
     rig_pump(&r);
     CHECK_EQ(r.oms->positions.usages[0].open_orders, 0); /* the answers are believed ... */
     CHECK_EQ(r.entry_count, entries);
@@ -493,7 +495,35 @@ static void delegated_orders(void) {
     rig_end(&r);
 }
 
-/* Every byte that differs, a used number, a refusal of the hardware's own, an expiry, a kill: nothing leaves. */
+/* An order from here takes the number that the hardware gave to its own: the later one to be dealt with gets the next. */
+static void a_number_that_was_taken_meanwhile(void) {
+    uint8_t message[64];
+    rig_start(&r);
+    struct fp_command c = arm("hard", 'B', FP_WHEN_ASK_AT_OR_ABOVE, 1500000, 1500000);
+    CHECK_EQ(rig_do(&r, &c), 0);
+    struct fp_armed_order armed = first_armed();
+    CHECK_EQ(fp_oms_delegate(r.oms, armed.order_id, 1), 0);
+    const uint32_t urn = fp_oms_next_urn(r.oms, 0);
+    struct fp_fire fire = fire_of(&armed, message, urn);
+    CHECK_EQ(rig_submit(&r, "soft", 'B', 1, 1400000), 0);
+    CHECK_EQ(fp_oms_fired(r.oms, &fire, r.now), 1);
+    CHECK_EQ(rig_get(&r, "soft").urn, urn);
+    CHECK_EQ(rig_get(&r, "hard").urn, urn + 1);
+    CHECK_EQ(fp_oms_next_urn(r.oms, 0), urn + 2);
+    const struct rig_entry *bytes = &r.journal[r.entry_count - 1];
+    fp_store_be32(message + 1, urn + 1);
+    CHECK_EQ(bytes->length, armed.length);
+    CHECK_MEM(bytes->body, message, armed.length);
+    rig_pump(&r);
+    CHECK_EQ(rig_get(&r, "hard").state, FP_OS_LIVE);
+    CHECK_EQ(r.venues[0]->enters_seen, 2);
+    uint64_t hash = fp_oms_state_hash(r.oms);
+    CHECK_EQ(rig_restart(&r, r.entry_count), 0);
+    CHECK(fp_oms_state_hash(r.oms) == hash);
+    rig_end(&r);
+}
+
+/* Every byte that differs, a refusal of the hardware's own, an expiry, a kill: nothing leaves. */
 static void delegated_orders_that_end_unsent(void) {
     uint8_t message[64];
     for (int how = 0; how < 8; how++) {
@@ -504,8 +534,10 @@ static void delegated_orders_that_end_unsent(void) {
         CHECK_EQ(rig_do(&r, &c), 0);
         struct fp_armed_order armed = first_armed();
         CHECK_EQ(fp_oms_delegate(r.oms, armed.order_id, 1), 0);
-        struct fp_fire fire = fire_of(&armed, message, how == 0 ? 1 : fp_oms_next_urn(r.oms, 0));
+        struct fp_fire fire = fire_of(&armed, message, fp_oms_next_urn(r.oms, 0));
         uint16_t wanted = FP_RC_PROCESSING_ERROR;
+        if (how == 0)
+            message[0] = 'U';
         if (how == 1)
             message[9]++; /* quantity */
         if (how == 2)
@@ -518,7 +550,7 @@ static void delegated_orders_that_end_unsent(void) {
             r.now = c.expire_ns;
             CHECK_EQ(fp_oms_timer(r.oms, r.now), 0); /* the hardware's: not expired behind its back */
             CHECK_EQ(rig_get(&r, "hard").state, FP_OS_ARMED);
-            wanted = 0;
+            wanted = FP_RC_DEADLINE_PASSED;
         }
         if (how == 6) {
             r.quotes[0][0].stale = 1;
@@ -560,6 +592,7 @@ static void armed_orders_end_unfired(void) {
     c.kind = FP_CMD_DISARM;
     CHECK_EQ(rig_do(&r, &c), 0);
     CHECK_EQ(rig_get(&r, "d").state, FP_OS_EXPIRED);
+    CHECK_EQ(rig_get(&r, "d").reason, 0);
     CHECK_EQ(rig_do(&r, &c), 0); /* again */
     CHECK_EQ(rig_count(&r, FP_EX_TRIGGER_DISARMED), 1);
     c = arm("k", 'B', FP_WHEN_ASK_AT_OR_BELOW, 1400000, 1400000);
@@ -586,6 +619,8 @@ static void armed_orders_end_unfired(void) {
     c.account = 0;
     CHECK_EQ(rig_do(&r, &c), 0);
     CHECK_EQ(rig_get(&r, "k").state, FP_OS_EXPIRED);
+    CHECK_EQ(rig_get(&r, "k").reason, FP_RC_KILL_SWITCH);
+    CHECK_EQ(rig_last(&r, FP_EX_TRIGGER_DISARMED).reason, FP_RC_KILL_SWITCH);
     rig_pump(&r);
     CHECK_EQ(rig_position(&r).open_buy_shares, 0);
     uint64_t hash = fp_oms_state_hash(r.oms);
@@ -606,7 +641,7 @@ static void nothing_fires_after_its_time(void) {
     r.now = c.expire_ns;
     bbo(1489900, 1490000, 0);
     CHECK_EQ(rig_get(&r, "e").state, FP_OS_EXPIRED);
-    CHECK_EQ(rig_get(&r, "e").reason, 0);
+    CHECK_EQ(rig_get(&r, "e").reason, FP_RC_DEADLINE_PASSED);
     CHECK_EQ(rig_position(&r).open_buy_shares, 0);
     c = arm("past", 'B', FP_WHEN_ASK_AT_OR_BELOW, 1400000, 1400000);
     c.expire_ns = r.now;
@@ -636,6 +671,149 @@ static void looked_at_again_after_a_silence(void) {
     CHECK_EQ(r.oms->armed_count, 2);
     CHECK_EQ(fp_oms_look_again(r.oms, 0, r.now), 0);
     CHECK_EQ(fp_oms_validate(r.oms), 0);
+    rig_end(&r);
+}
+
+/* While the session is not there nothing is decided. When it is, what still holds fires, and what does not waits on. */
+static void the_session_comes_back(void) {
+    for (int restart = 0; restart < 2; restart++) {
+        rig_start(&r);
+        struct fp_command c = arm("holds", 'B', FP_WHEN_ASK_AT_OR_BELOW, 1490000, 1490000);
+        CHECK_EQ(rig_do(&r, &c), 0);
+        c = arm("held", 'B', FP_WHEN_ASK_AT_OR_ABOVE, 1510000, 1510000);
+        CHECK_EQ(rig_do(&r, &c), 0);
+        c = arm("stale", 'B', FP_WHEN_ASK_AT_OR_BELOW, 1490000, 1490000);
+        memcpy(c.symbol, RIG_SYMBOLS[1], 8);
+        r.quotes[0][1] = r.quotes[0][0];
+        CHECK_EQ(rig_do(&r, &c), 0);
+        if (restart)
+            CHECK_EQ(rig_restart(&r, r.entry_count), 0);
+        else
+            rig_cut(&r, 0);
+        bbo(1510000, 1510100, 0);
+        bbo(1489900, 1490000, 0);
+        CHECK_EQ(fp_oms_look_again(r.oms, 0, r.now), 0);
+        CHECK_EQ(r.oms->armed_count, 3);
+        r.quotes[0][1] = r.quotes[0][0];
+        r.quotes[0][1].stale = 1;
+        r.now += 3000000000u;
+        r.quotes[0][0].feed_heard_ns = r.quotes[0][1].feed_heard_ns = r.now;
+        rig_connect(&r, 0);
+        CHECK_EQ(rig_get(&r, "held").state, FP_OS_ARMED);
+        CHECK_EQ(rig_get(&r, "stale").state, FP_OS_ARMED); /* the end of its gap looks again */
+        CHECK(rig_get(&r, "holds").flags & FP_XF_TRIGGERED);
+        rig_pump(&r);
+        CHECK_EQ(rig_get(&r, "holds").state, FP_OS_LIVE);
+        CHECK_EQ(r.venues[0]->enters_seen, 1);
+        uint64_t hash = fp_oms_state_hash(r.oms);
+        CHECK_EQ(rig_restart(&r, r.entry_count), 0);
+        CHECK(fp_oms_state_hash(r.oms) == hash);
+        rig_end(&r);
+    }
+}
+
+/* What ends while the journal fails has ended for a restart, too, as soon as the journal takes it. */
+static void ends_are_owed_to_the_journal(void) {
+    for (int how = 0; how < 4; how++) {
+        rig_start(&r);
+        struct fp_command c = arm("t", 'B', FP_WHEN_ASK_AT_OR_BELOW, 1490000, 1490000);
+        c.expire_ns = r.now + 1000000000u;
+        CHECK_EQ(rig_do(&r, &c), 0);
+        r.journal_limit = r.entry_count + (how == 3); /* 3: it takes FIRED, and nothing behind */
+        if (how == 0) {
+            c.kind = FP_CMD_DISARM;
+            CHECK_EQ(rig_do(&r, &c), FP_RC_JOURNAL_FAILED);
+            CHECK_EQ(r.reply.outcome, FP_OUT_ACCEPTED);
+        } else if (how == 1) {
+            r.now = c.expire_ns;
+            fp_oms_timer(r.oms, r.now);
+        } else {
+            bbo(1489900, 1490000, 0);
+            CHECK_EQ(rig_get(&r, "t").reason, FP_RC_JOURNAL_FAILED);
+        }
+        CHECK_EQ(rig_get(&r, "t").state, FP_OS_EXPIRED);
+        CHECK_EQ(r.oms->owed.count, 1);
+        fp_oms_timer(r.oms, r.now); /* it still fails */
+        CHECK_EQ(r.oms->owed.count, 1);
+        r.journal_limit = RIG_ENTRIES;
+        fp_oms_timer(r.oms, r.now);
+        CHECK_EQ(r.oms->owed.count, 0);
+        uint64_t hash = fp_oms_state_hash(r.oms);
+        CHECK_EQ(rig_restart(&r, r.entry_count), 0);
+        CHECK(fp_oms_state_hash(r.oms) == hash);
+        CHECK_EQ(rig_get(&r, "t").state, FP_OS_EXPIRED);
+        CHECK_EQ(r.oms->armed_count, 0);
+        rig_end(&r);
+    }
+    rig_start(&r); /* a kill: owed before what comes behind it */
+    struct fp_command c = arm("t", 'B', FP_WHEN_ASK_AT_OR_BELOW, 1490000, 1490000), kill = plain(FP_CMD_KILL);
+    kill.kill_scope = FP_KILL_FIRM;
+    CHECK_EQ(rig_do(&r, &c), 0);
+    r.journal_limit = r.entry_count;
+    CHECK_EQ(rig_do(&r, &kill), FP_RC_JOURNAL_FAILED);
+    CHECK_EQ(r.oms->owed.count, 2);
+    r.journal_limit = RIG_ENTRIES;
+    kill.kind = FP_CMD_RELEASE;
+    CHECK_EQ(rig_do(&r, &kill), 0);
+    CHECK_EQ(rig_restart(&r, r.entry_count), 0);
+    CHECK_EQ(r.oms->armed_count, 0);
+    CHECK_EQ(r.oms->positions.usages[FP_USAGE_FIRM].killed, 0);
+    rig_end(&r);
+}
+
+/* The same order twice: at arming by its condition, at firing by what has been sent. */
+static void equal_triggers(void) {
+    rig_begin(&r);
+    r.config.agents[0].limits.duplicate_window_ms = 500;
+    rig_live(&r, 256);
+    struct fp_command c = arm("a", 'B', FP_WHEN_ASK_AT_OR_BELOW, 1490000, 1490000), other = c;
+    CHECK_EQ(rig_do(&r, &c), 0);
+    memcpy(other.client_order_id, "b", 2);
+    CHECK_EQ(rig_do(&r, &other), FP_RC_DUPLICATE_RATE);
+    other.trigger_e4 = 1490100; /* another condition, the same order */
+    CHECK_EQ(rig_do(&r, &other), 0);
+    r.now += 500000000;
+    memcpy(c.client_order_id, "c", 2);
+    CHECK_EQ(rig_do(&r, &c), 0); /* later it is meant */
+    bbo(1489900, 1490000, 1);
+    CHECK_EQ(rig_get(&r, "a").state, FP_OS_SENT);
+    CHECK_EQ(rig_get(&r, "b").reason, FP_RC_DUPLICATE_RATE);
+    CHECK_EQ(rig_get(&r, "c").reason, FP_RC_DUPLICATE_RATE);
+    rig_pump(&r);
+    CHECK_EQ(r.venues[0]->enters_seen, 1);
+    rig_end(&r);
+}
+
+static void arming_counts_as_an_order(void) {
+    rig_begin(&r);
+    r.config.agents[0].limits.orders_per_s = 1;
+    r.config.agents[0].limits.order_burst = 2;
+    rig_live(&r, 256);
+    struct fp_command c = arm("a", 'B', FP_WHEN_ASK_AT_OR_BELOW, 1490000, 1490000);
+    CHECK_EQ(rig_do(&r, &c), 0);
+    memcpy(c.client_order_id, "b", 2);
+    CHECK_EQ(rig_do(&r, &c), 0);
+    memcpy(c.client_order_id, "c", 2);
+    CHECK_EQ(rig_do(&r, &c), FP_RC_PORT_RATE);
+    uint64_t hash = fp_oms_state_hash(r.oms);
+    CHECK_EQ(rig_restart(&r, r.entry_count), 0);
+    CHECK(fp_oms_state_hash(r.oms) == hash);
+    rig_end(&r);
+}
+
+/* An armed order rests nowhere: nothing trades with it, until it fires into what rests. */
+static void armed_orders_and_self_trades(void) {
+    rig_start(&r);
+    CHECK_EQ(rig_submit(&r, "own", 'B', 100, 1450000), 0);
+    struct fp_command c = arm("stop", 'S', FP_WHEN_BID_AT_OR_BELOW, 1450000, 1440000);
+    c.agent = r.reply.order.agent;
+    const uint16_t at_arming = rig_do(&r, &c);
+    CHECK_EQ(at_arming, FP_RC_SELF_TRADE); /* it would trade with what rests now */
+    c = arm("stop", 'S', FP_WHEN_BID_AT_OR_BELOW, 1450000, 1460000);
+    CHECK_EQ(rig_do(&r, &c), 0);
+    CHECK_EQ(rig_submit(&r, "above", 'B', 100, 1470000), 0); /* through the stop's limit, which is not in the market */
+    bbo(1449900, 1450100, 0);
+    CHECK_EQ(rig_get(&r, "stop").reason, FP_RC_SELF_TRADE); /* now it would be */
     rig_end(&r);
 }
 
@@ -756,10 +934,16 @@ int main(void) {
     RUN(numbers_used_up);
     RUN(conditions);
     RUN(delegated_orders);
+    RUN(a_number_that_was_taken_meanwhile);
     RUN(delegated_orders_that_end_unsent);
     RUN(armed_orders_end_unfired);
     RUN(nothing_fires_after_its_time);
     RUN(looked_at_again_after_a_silence);
+    RUN(the_session_comes_back);
+    RUN(ends_are_owed_to_the_journal);
+    RUN(equal_triggers);
+    RUN(arming_counts_as_an_order);
+    RUN(armed_orders_and_self_trades);
     RUN(the_condition_is_content);
     RUN(too_late_is_refused_and_the_id_stays_free);
     RUN(risk_looks_again_when_it_fires);

@@ -9,7 +9,7 @@
 // sources: fastpath/core/book/book.c fastpath/core/book/book_query.c fastpath/core/book/book_audit.c fastpath/core/book/ladder.c fastpath/core/book/orders.c
 // sources: fastpath/core/order/audit.c fastpath/core/order/cancel.c fastpath/core/order/enter.c fastpath/core/order/lifecycle.c fastpath/core/order/messages.c
 // sources: fastpath/core/order/oms.c fastpath/core/order/position.c fastpath/core/order/recovery.c fastpath/core/order/risk.c fastpath/core/order/session.c
-// sources: fastpath/core/order/table.c fastpath/core/order/trigger.c
+// sources: fastpath/core/order/table.c fastpath/core/order/owed.c fastpath/core/order/trigger.c
 // flags: -ldl
 #define FP_CLOCK_H /* the engine's clock is the test's */
 #include "order_rig.h"
@@ -200,19 +200,35 @@ static int holds(const struct waiting *w, const struct top *t) {
     return best && (w->condition & 1 ? best >= w->trigger_e4 : best <= w->trigger_e4);
 }
 
-/* What every armed trigger on the symbol does when it is looked at now. fresh: the quote may be traded on. */
+static void ends(struct waiting *w, int goes) {
+    w->state = 0;
+    model.told[model.told_count++] = w->order_id << 1 | (uint64_t)goes;
+    model.sent += (unsigned)goes;
+    model.ended += !goes;
+}
+
+/* What every armed trigger on the symbol does when it is looked at now. fresh: the quote may be traded on. Without a
+ * session nothing is decided. */
 static void look(uint8_t symbol, int fresh) {
+    if (r.oms->venues[0].state != FP_VS_LIVE)
+        return;
     for (unsigned i = 0; i < model.armed_count; i++) {
         struct waiting *w = &model.armed[i];
         struct top t = top_of(w->symbol);
         if (!w->state || w->symbol != symbol || !holds(w, &t))
             continue;
         int late = w->expire_ns && r.now >= w->expire_ns;
-        int goes = !late && fresh && r.oms->venues[0].state == FP_VS_LIVE;
-        w->state = 0;
-        model.told[model.told_count++] = w->order_id << 1 | (uint64_t)goes;
-        model.sent += (unsigned)goes;
-        model.ended += !goes;
+        ends(w, !late && fresh);
+    }
+}
+
+/* The session is there again: what holds goes, unless the feed says nothing that may be traded on. */
+static void look_at_session(void) {
+    for (unsigned i = 0; i < model.armed_count; i++) {
+        struct waiting *w = &model.armed[i];
+        struct top t = top_of(w->symbol);
+        if (w->state && holds(w, &t) && (!w->expire_ns || r.now < w->expire_ns) && !model.gap_open && r.now - feed.heard_ns <= 1000000000)
+            ends(w, 1);
     }
 }
 
@@ -497,7 +513,22 @@ static void restart(void) {
     }
 }
 
-static unsigned scenarios, all_sent, all_ended, restarts, gaps;
+static unsigned scenarios, all_sent, all_ended, restarts, gaps, resumed;
+
+/* Let the session's bytes flow, or connect it; what it brings about is the model's, too. */
+static void talk(int connect) {
+    int was_live = r.oms->venues[0].state == FP_VS_LIVE;
+    unsigned before = model.sent;
+    while (connect && !fp_oms_wants_connection(r.oms, 0, r.now))
+        r.now += 100000000; /* no longer than it must be: the quotes are still good then */
+    if (connect)
+        rig_connect(&r, 0);
+    else
+        rig_pump(&r);
+    if (!was_live && r.oms->venues[0].state == FP_VS_LIVE)
+        look_at_session();
+    resumed += model.sent - before;
+}
 
 static void step(void) {
     uint32_t roll = any(1000);
@@ -514,7 +545,7 @@ static void step(void) {
     else if (roll < 968)
         end_all(any(2) ? FP_CMD_KILL : FP_CMD_CANCEL_ALL);
     else if (roll < 992)
-        rig_pump(&r);
+        talk(0);
     else if (roll < 995 && r.venues[0]->connected)
         rig_cut(&r, 0);
     else if (roll < 996) {
@@ -522,7 +553,7 @@ static void step(void) {
         restarts++;
     }
     if (!r.venues[0]->connected && any(20) == 0)
-        rig_connect(&r, 0);
+        talk(1);
     r.now += 1000;
     compare();
 }
@@ -544,7 +575,8 @@ static void one_day(uint64_t number) {
         step();
         gaps += !open && model.gap_open;
     }
-    rig_pump(&r);
+    talk(0);
+    compare();
     unsigned fired = 0;
     for (unsigned i = 0; i < model.armed_count; i++)
         fired += model.armed[i].fires;
@@ -564,10 +596,11 @@ static void random_days(void) {
     CHECK(all_ended > scenarios / 10);
     CHECK(restarts > 100);
     CHECK(gaps > 1000);
+    CHECK(resumed > 50);
 }
 
 int main(void) {
     RUN(random_days);
-    printf("%u triggers: %u sent, %u ended unsent; %u restarts, %u gaps\n", scenarios, all_sent, all_ended, restarts, gaps);
+    printf("%u triggers: %u sent, %u ended unsent; %u restarts, %u gaps, %u sent when the session came back\n", scenarios, all_sent, all_ended, restarts, gaps, resumed);
     return check_done();
 }

@@ -36,6 +36,8 @@ void fp_card_feed_stats(const struct fp_feed *feed, struct fp_book_stats *book, 
 /* Bring switches, limits, templates, order number and armed slots to what the order side says now. Cheap when nothing
  * has changed since the last call. Call after whatever may have changed it, and never while frames are on their way. */
 void fp_card_orders_sync(struct fp_feed *feed);
+/* The same, when the venue's books have become stale or sound: what the order side is not asked about. */
+void fp_card_orders_refresh(struct fp_feed *feed);
 /* Take every armed order back, or those that expire by expired_ns (not 0). The card answers whether one had fired; it is
  * dealt with before this returns. After it the order side decides alone, until the next sync. */
 void fp_card_orders_withdraw(struct fp_feed *feed, uint64_t expired_ns);

@@ -3,7 +3,8 @@
  * The order side owns every armed order. Those that a slot of the card can carry are delegated to it: a limit order that
  * risk would pass now, of a symbol that the card follows and whose book is sound, 16 of a venue, the ones armed first.
  * All others are watched here, on the card's records, and fire as they do without a card. Whatever changes is followed by
- * fp_card_orders_sync before the next frame enters the card: its order number, too, so that the numbers of both never meet. */
+ * fp_card_orders_sync before the next frame enters the card: its order number, too. An order that the order side sends
+ * within a packet may still take the number that the card gives to another: the order side then gives that one the next. */
 #include "card_state.h"
 #include <string.h>
 
@@ -270,4 +271,10 @@ void fp_card_orders_sync(struct fp_feed *feed) {
         if (card->fpga.order_number(card->card, urn) != 0) fp_card_feed_distrust(feed);
         card->urn = urn;
     }
+}
+
+void fp_card_orders_refresh(struct fp_feed *feed) {
+    if (!feed->card) return;
+    feed->card->dirty = 1;
+    fp_card_orders_sync(feed);
 }

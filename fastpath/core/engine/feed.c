@@ -126,6 +126,7 @@ static void notice(struct fp_feed *feed, const struct fp_mold_notice *n) {
     case FP_MOLD_GAP_OPEN:
         feed->gap_open = 1;
         set_stale(feed, 1);
+        fp_card_orders_refresh(feed); /* what fills the gap is the past: no slot may see it */
         put_own(feed, FP_EV_GAP, n->sequence, n->count, 0, 0);
         break;
     case FP_MOLD_GAP_FILLED:
@@ -133,11 +134,13 @@ static void notice(struct fp_feed *feed, const struct fp_mold_notice *n) {
         if (!feed->lost) set_stale(feed, 0);
         put_own(feed, FP_EV_GAP_FILLED, n->sequence, n->count, 0, 0);
         look_again(feed);
+        fp_card_orders_refresh(feed); /* only now: an order that a slot has is not looked at here */
         break;
     case FP_MOLD_GAP_LOST: /* orders may be missing from the books for good: they stay stale */
         feed->gap_open = 0;
         feed->lost = 1;
         set_stale(feed, 1);
+        fp_card_orders_refresh(feed);
         put_own(feed, FP_EV_GAP_LOST, n->sequence, n->count, 0, 0);
         look_again(feed); /* with a book that nothing is decided on: what it would fire ends, and is told */
         break;
@@ -151,6 +154,7 @@ static void notice(struct fp_feed *feed, const struct fp_mold_notice *n) {
     case FP_MOLD_SESSION_END:
         feed->ended = 1;
         set_stale(feed, 1);
+        fp_card_orders_refresh(feed);
         put_own(feed, FP_EV_SESSION, 0, 2, 0, 0);
         break;
     default: break;

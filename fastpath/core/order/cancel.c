@@ -13,14 +13,14 @@ enum { MASS_CANCEL_WAIT_NS = 500000000 };
     for (uint32_t at_ = (oms)->venues[venue_index].open_first, next_;                                           \
          at_ != FP_NO_INDEX && ((order) = &(oms)->table.orders[at_], next_ = (order)->venue_next, 1); at_ = next_)
 
-static int take_back(struct fp_oms *oms, struct fp_order *order, uint64_t now_ns) {
-    return order->state == FP_OS_ARMED ? fp_trigger_disarm(oms, order, now_ns) : fp_order_want_cancel(oms, order, now_ns);
+static int take_back(struct fp_oms *oms, struct fp_order *order, uint16_t reason, uint64_t now_ns) {
+    return order->state == FP_OS_ARMED ? fp_trigger_disarm(oms, order, reason, now_ns) : fp_order_want_cancel(oms, order, now_ns);
 }
 
 uint32_t fp_cancel_one(struct fp_oms *oms, struct fp_order *order, uint64_t now_ns) {
-    uint32_t count = (uint32_t)take_back(oms, order, now_ns);
+    uint32_t count = (uint32_t)take_back(oms, order, 0, now_ns);
     if (order->child != FP_NO_INDEX)
-        count += (uint32_t)take_back(oms, &oms->table.orders[order->child], now_ns);
+        count += (uint32_t)take_back(oms, &oms->table.orders[order->child], 0, now_ns);
     return count;
 }
 
@@ -33,7 +33,7 @@ uint32_t fp_cancel_all(struct fp_oms *oms, const struct fp_command *command, uin
         EACH_OPEN(oms, v, order) {
             if (order->account == command->account && (!command->symbol[0] || memcmp(order->symbol, command->symbol, 8) == 0) &&
                 (!command->side || fp_side_index(command->side) == fp_side_index(order->side)))
-                count += (uint32_t)take_back(oms, order, now_ns);
+                count += (uint32_t)take_back(oms, order, 0, now_ns);
         }
     }
     return count;
@@ -87,7 +87,7 @@ uint32_t fp_kill_apply(struct fp_oms *oms, const struct fp_jr_kill *kill, uint64
     for (uint8_t v = 0; v < oms->venue_count; v++)
         EACH_OPEN(oms, v, order) {
             if (in_scope(kill, order))
-                count += (uint32_t)take_back(oms, order, now_ns);
+                count += (uint32_t)take_back(oms, order, FP_RC_KILL_SWITCH, now_ns);
         }
     return count;
 }

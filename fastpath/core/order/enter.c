@@ -67,8 +67,12 @@ uint16_t fp_enter_given(const struct fp_oms *oms, uint8_t index, const struct fp
         return FP_RC_PROCESSING_ERROR;
     out->urn = fp_load_be32(message + FP_OUCH_IN_ENTER_ORDER_USER_REF_NUM);
     int own = encode_enter(venue, order, out->urn, out->bytes, sizeof out->bytes);
-    if (own < 0 || (size_t)own != length || memcmp(out->bytes, message, length) != 0 || out->urn < venue->next_urn || out->urn >= UINT32_MAX - 1)
+    if (own < 0 || (size_t)own != length || memcmp(out->bytes, message, length) != 0)
         return FP_RC_PROCESSING_ERROR;
+    if (out->urn < venue->next_urn || out->urn >= UINT32_MAX - 1) { /* an order from here took that number within the same packet */
+        out->urn = venue->next_urn;
+        (void)encode_enter(venue, order, out->urn, out->bytes, sizeof out->bytes); /* the same length: it has been encoded just now */
+    }
     out->length = (uint32_t)length;
     return 0;
 }

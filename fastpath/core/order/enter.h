@@ -16,8 +16,8 @@ uint16_t fp_enter_refusal(const struct fp_oms *oms, uint8_t venue);
  * is in no table); replaces is the order that it replaces, or NULL. Reason when that failed; nothing has changed then. */
 uint16_t fp_enter_journal(struct fp_oms *oms, uint8_t venue, const struct fp_order *order, const struct fp_order *replaces, struct fp_enter_bytes *out,
                           uint64_t now_ns);
-/* The same for bytes that were encoded elsewhere: they must be, to the byte, the order's Enter under a number that was not
- * used yet. Journals nothing. 0, or FP_RC_PROCESSING_ERROR. */
+/* The same for bytes that were encoded elsewhere: they must be, to the byte, the order's Enter. A number that was used
+ * meanwhile is replaced by the next free one. Journals nothing. 0, or FP_RC_PROCESSING_ERROR. */
 uint16_t fp_enter_given(const struct fp_oms *oms, uint8_t venue, const struct fp_order *order, const uint8_t *message, size_t length, struct fp_enter_bytes *out);
 /* Journal what is in *bytes. Reason when that failed. */
 uint16_t fp_enter_note(struct fp_oms *oms, uint8_t venue, const struct fp_enter_bytes *bytes, uint64_t now_ns);

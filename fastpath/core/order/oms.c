@@ -273,6 +273,8 @@ static void submit(struct fp_oms *oms, struct deal *deal) {
     judge_order(oms, deal, NULL, trial);
     if (!reason)
         reason = deal->verdict.reason;
+    if (!reason && arming)
+        reason = fp_trigger_repeated(oms, c, deal->now_ns);
     if (trial) {
         answer(deal, reason ? FP_OUT_REFUSED : FP_OUT_ACCEPTED, reason);
         return;
@@ -413,6 +415,12 @@ static void journal_anyway(struct fp_oms *oms, const struct deal *deal) {
         oms->venues[deal->venue < oms->venue_count ? deal->venue : 0].stats.unjournaled++;
 }
 
+/* Done, but a restart before the journal takes it would not know: said in the answer. */
+static void tell_owed(const struct fp_oms *oms, struct deal *deal) {
+    if (oms->owed.count)
+        deal->reply->reason = FP_RC_JOURNAL_FAILED;
+}
+
 static void cancel(struct fp_oms *oms, struct deal *deal, uint8_t wanted_state) {
     const struct fp_command *c = deal->command;
     uint16_t reason = who(oms, c);
@@ -439,6 +447,7 @@ static void cancel(struct fp_oms *oms, struct deal *deal, uint8_t wanted_state) 
         fp_cancel_one(oms, order, deal->now_ns);
         fp_cancel_flush(oms, order->venue, deal->now_ns);
     }
+    tell_owed(oms, deal);
     show_order(oms, deal, order);
 }
 
@@ -456,6 +465,7 @@ static void cancel_all(struct fp_oms *oms, struct deal *deal) {
     deal->reply->count = fp_cancel_all(oms, c, deal->now_ns);
     for (uint8_t v = 0; v < oms->venue_count; v++)
         fp_cancel_flush(oms, v, deal->now_ns);
+    tell_owed(oms, deal);
 }
 
 /* ---- kill switches ---- */
@@ -483,20 +493,22 @@ static void kill_switch(struct fp_oms *oms, struct deal *deal) {
         return;
     struct fp_jr_kill kill = {.step = engage ? FP_KS_ENGAGE : FP_KS_RELEASE, .scope = c->kill_scope, .venue = c->venue, .account = c->account, .agent = c->agent};
     memcpy(kill.symbol, c->symbol, 8);
+    const uint16_t venue = deal->venue < oms->venue_count ? deal->venue : 0;
     int rc = journal_decision(oms, deal);
-    if (!rc)
-        rc = fp_journal_put(oms, FP_JR_KILL, deal->venue < oms->venue_count ? deal->venue : 0, &kill, sizeof kill, deal->now_ns);
-    if (rc && !engage) { /* a release that a restart would not know of is no release */
+    if (engage) {
+        oms->venues[venue].stats.unjournaled += rc != 0;
+        (void)fp_owed_put(oms, FP_JR_KILL, venue, &kill, sizeof kill, deal->now_ns);
+    } else if (rc || fp_journal_put(oms, FP_JR_KILL, venue, &kill, sizeof kill, deal->now_ns)) { /* a release that a restart would not know of is no release */
         answer(deal, FP_OUT_REFUSED, FP_RC_JOURNAL_FAILED);
         return;
     }
-    oms->venues[deal->venue < oms->venue_count ? deal->venue : 0].stats.unjournaled += rc != 0;
     deal->reply->count = fp_kill_apply(oms, &kill, deal->now_ns);
     for (uint8_t v = 0; engage && v < oms->venue_count; v++) {
         if (c->kill_scope == FP_KILL_FIRM || c->kill_scope == FP_KILL_VENUE)
             fp_cancel_mass(oms, v, deal->now_ns);
         fp_cancel_flush(oms, v, deal->now_ns);
     }
+    tell_owed(oms, deal);
 }
 
 /* ---- the door ---- */

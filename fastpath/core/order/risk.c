@@ -123,6 +123,14 @@ uint32_t fp_risk_same_bucket(uint16_t agent, const char symbol[8], int side, uin
     return (uint32_t)fp_mix64(word ^ fp_mix64((uint64_t)price_e4 << 32 | quantity) ^ (uint64_t)(agent * 2 + side)) & (FP_SAME_BUCKETS - 1);
 }
 
+uint64_t fp_risk_duplicate_window_ms(const struct fp_oms *oms, uint16_t account, uint16_t agent) {
+    const struct fp_usage *usages = oms->positions.usages;
+    uint64_t window = usages[FP_USAGE_FIRM].limits.duplicate_window_ms, other = usages[FP_USAGE_ACCOUNT + account].limits.duplicate_window_ms;
+    window = other > window ? other : window;
+    other = usages[FP_USAGE_AGENT + agent].limits.duplicate_window_ms;
+    return other > window ? other : window;
+}
+
 /* Was the same sent by the same agent within the window? Chains are newest first. */
 static int sent_before(const struct fp_oms *oms, const struct fp_risk_request *r, uint32_t price_e4, uint64_t window_ns) {
     int side = fp_side_index(r->side);
@@ -138,7 +146,7 @@ static int sent_before(const struct fp_oms *oms, const struct fp_risk_request *r
     return 0;
 }
 
-/* Best price of an own open order on the other side at the venue that this price would trade with; 0 none. */
+/* Best price of an own order at the venue on the other side at the venue that this price would trade with; 0 none. */
 static uint32_t own_opposite(const struct fp_oms *oms, const struct fp_risk_request *r, uint32_t exposure, uint32_t price_e4) {
     if (exposure == FP_NO_INDEX)
         return 0;
@@ -149,8 +157,8 @@ static uint32_t own_opposite(const struct fp_oms *oms, const struct fp_risk_requ
         return 0;
     for (uint32_t at = held->open_first[other]; at != FP_NO_INDEX; at = oms->table.orders[at].side_next) {
         const struct fp_order *order = &oms->table.orders[at];
-        if (order->venue != r->venue || order == r->replaced)
-            continue;
+        if (order->venue != r->venue || order == r->replaced || order->state == FP_OS_ARMED)
+            continue; /* what is armed rests nowhere: it is looked at when it fires */
         if (other == FP_SELL ? order->price_e4 <= price_e4 && (!best || order->price_e4 < best) : order->price_e4 >= price_e4 && order->price_e4 > best)
             best = order->price_e4;
     }
@@ -226,7 +234,6 @@ void fp_risk_check(const struct fp_oms *oms, const struct fp_risk_request *r, in
 
     /* the tightest of the limits that do not depend on usage */
     struct tightest size, notional, collar, fat, silence;
-    uint64_t window_ms = 0;
     EACH_LEVEL {
         const struct fp_limits *l = &usage[level]->limits;
         tighten(&size, level, l->max_order_quantity);
@@ -234,7 +241,6 @@ void fp_risk_check(const struct fp_oms *oms, const struct fp_risk_request *r, in
         tighten(&collar, level, l->collar_bps);
         tighten(&fat, level, l->fat_finger_bps);
         tighten(&silence, level, l->max_feed_silence_ms);
-        window_ms = l->duplicate_window_ms > window_ms ? l->duplicate_window_ms : window_ms;
     }
 
     /* 9 price */
@@ -333,8 +339,9 @@ void fp_risk_check(const struct fp_oms *oms, const struct fp_risk_request *r, in
     uint32_t own = own_opposite(oms, r, account_exposure, price);
     STOP_IF(judge(&j, FP_RC_SELF_TRADE, UNIT_E4, 0, own ? price : 0, own, !own));
 
-    /* 23 the same again; an order can be replaced only once, so a replace cannot be a duplicate */
-    int again = window_ms && !r->replaced && sent_before(oms, r, price, window_ms * NS_PER_MS);
+    /* 23 the same again; an order can be replaced only once, so a replace cannot be a duplicate. What fires can be one */
+    const uint64_t window_ms = fp_risk_duplicate_window_ms(oms, r->account, r->agent);
+    int again = window_ms && (!r->replaced || r->replaced->state == FP_OS_ARMED) && sent_before(oms, r, price, window_ms * NS_PER_MS);
     STOP_IF(judge(&j, FP_RC_DUPLICATE_RATE, UNIT_COUNT, 0, again, 0, !again));
 
     /* 24 rate: tokens used after this order, of the bucket */

@@ -10,7 +10,7 @@
 struct fp_risk_request {
     const char *symbol;              /* 8 characters, space padded */
     const struct fp_quote *quote;
-    const struct fp_order *replaced; /* its reservation does not count; NULL for a new order */
+    const struct fp_order *replaced; /* its reservation does not count: the order replaced, or the armed one itself; NULL for a new order */
     uint64_t now_ns;
     uint32_t quantity;               /* shares; replace: total liable as the venue counts it, executed ones included */
     uint32_t price_e4, max_quote_age_ms;
@@ -31,8 +31,11 @@ struct fp_risk_verdict {
 void fp_risk_check(const struct fp_oms *oms, const struct fp_risk_request *request, int every, struct fp_check *checks,
                    struct fp_risk_verdict *verdict);
 
-/* An enter or replace leaves: take one token at each level. */
+/* An enter or replace leaves, or an order is armed: take one token at each level. */
 void fp_risk_take_tokens(struct fp_oms *oms, uint16_t account, uint16_t agent, uint64_t now_ns);
+
+/* How long the same content counts as a duplicate, ms: the longest of the three levels. account and agent exist. */
+uint64_t fp_risk_duplicate_window_ms(const struct fp_oms *oms, uint16_t account, uint16_t agent);
 
 /* Bucket of the duplicate check for an order's content. */
 uint32_t fp_risk_same_bucket(uint16_t agent, const char symbol[8], int side, uint32_t price_e4, uint32_t quantity);

@@ -204,6 +204,7 @@ static void went_live(struct fp_oms *oms, uint8_t index, uint32_t next_urn, uint
     venue->state = FP_VS_LIVE;
     venue->backoff_ns = BACKOFF_MIN_NS;
     fp_cancel_flush(oms, index, now_ns);
+    fp_trigger_resume(oms, index, now_ns);
 }
 
 /* Journal first, then believe. */
@@ -288,6 +289,8 @@ uint32_t fp_oms_timer(struct fp_oms *oms, uint64_t now_ns) {
         fp_cancel_timer(oms, v, now_ns);
     }
     fp_trigger_timer(oms, now_ns);
+    if (oms->owed.count)
+        (void)fp_owed_settle(oms); /* the next timer tries again */
     return close;
 }
 

@@ -6,6 +6,7 @@
 #include "../wire/soup.h"
 #include "journal_body.h"
 #include "oms.h"
+#include "owed.h"
 #include "position.h"
 #include "table.h"
 
@@ -78,6 +79,7 @@ struct fp_oms {
     uint16_t epoch, last_epoch;
     uint32_t armed_count;
     struct fp_armed armed[FP_MAX_ARMED];
+    struct fp_owed_list owed;   /* what the journal could not take yet */
     uint8_t folding;            /* no records out: the journal is being read */
     uint8_t folded;             /* fold_done has been called */
     uint8_t paper;
@@ -173,7 +175,8 @@ int fp_session_send(struct fp_oms *oms, uint8_t venue, const union fp_ouch_in_bo
 void fp_session_queue(struct fp_oms *oms, uint8_t venue, const uint8_t *bytes, size_t length, uint32_t order, uint64_t now_ns);
 
 static inline int fp_journal_put(struct fp_oms *oms, uint16_t type, uint16_t venue, const void *body, size_t length, uint64_t now_ns) {
-    return oms->sink.journal(oms->sink.context, type, venue, body, length, now_ns);
+    int rc = oms->owed.count ? fp_owed_settle(oms) : 0; /* in the order in which it happened */
+    return rc ? rc : oms->sink.journal(oms->sink.context, type, venue, body, length, now_ns);
 }
 
 #endif

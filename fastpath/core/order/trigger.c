@@ -16,6 +16,19 @@ void fp_trigger_quote(const struct fp_command *command, const struct fp_quote *r
     out->bid_e4 = out->ask_e4 = out->last_price_e4 = command->trigger_e4;
 }
 
+uint16_t fp_trigger_repeated(const struct fp_oms *oms, const struct fp_command *c, uint64_t now_ns) {
+    const uint64_t window_ns = fp_risk_duplicate_window_ms(oms, c->account, c->agent) * 1000000;
+    for (uint32_t i = 0; i < oms->armed_count; i++) {
+        const struct fp_armed *armed = &oms->armed[i];
+        const struct fp_order *order = &oms->table.orders[armed->order];
+        if (order->agent == c->agent && armed->venue == c->venue && armed->condition == c->condition && armed->trigger_e4 == c->trigger_e4 &&
+            fp_side_index(order->side) == fp_side_index(c->side) && order->asked_quantity == c->quantity && order->asked_price_e4 == c->price_e4 &&
+            order->asked_type == c->order_type && memcmp(order->symbol, c->symbol, 8) == 0 && now_ns - order->updated_ns < window_ns)
+            return FP_RC_DUPLICATE_RATE;
+    }
+    return 0;
+}
+
 /* The rest keep their order: who was armed first fires first. */
 static void drop(struct fp_oms *oms, uint32_t at) {
     memmove(&oms->armed[at], &oms->armed[at + 1], (--oms->armed_count - at) * sizeof *oms->armed);
@@ -41,6 +54,7 @@ struct fp_order *fp_trigger_arm(struct fp_oms *oms, const struct fp_entry *entry
     *armed = (struct fp_armed){.expire_ns = entry->command->expire_ns, .order = fp_table_at(&oms->table, order),
                                .trigger_e4 = entry->command->trigger_e4, .venue = entry->venue, .condition = entry->command->condition};
     memcpy(&armed->symbol, entry->symbol, 8);
+    fp_risk_take_tokens(oms, order->account, order->agent, now_ns);
     fp_order_emit(oms, order, &(struct fp_step){.kind = FP_EX_TRIGGER_ARMED, .match_number = order->expire_ns}, now_ns);
     return order;
 }
@@ -64,24 +78,28 @@ void fp_trigger_release(struct fp_oms *oms, struct fp_order *order) {
     order->flags |= FP_XF_TRIGGERED;
 }
 
-static int note(struct fp_oms *oms, const struct fp_order *order, const struct fp_armed *armed, uint8_t step, uint16_t reason, uint32_t bid_e4,
-                uint32_t ask_e4, uint64_t now_ns) {
+static struct fp_jr_trigger record(const struct fp_order *order, const struct fp_armed *armed, uint8_t step, uint16_t reason, uint32_t bid_e4, uint32_t ask_e4) {
     struct fp_jr_trigger body = {.order_id = order->order_id, .bid_e4 = bid_e4, .ask_e4 = ask_e4, .reason = reason, .step = step};
     if (armed) {
         body.expire_ns = armed->expire_ns;
         body.trigger_e4 = armed->trigger_e4;
         body.condition = armed->condition;
     }
-    return fp_journal_put(oms, FP_JR_TRIGGER, order->venue, &body, sizeof body, now_ns);
+    return body;
 }
 
-int fp_trigger_disarm(struct fp_oms *oms, struct fp_order *order, uint64_t now_ns) {
+/* An end is never refused: what the journal cannot take now it is owed. */
+static void note_end(struct fp_oms *oms, const struct fp_order *order, const struct fp_jr_trigger *body, uint64_t now_ns) {
+    (void)fp_owed_put(oms, FP_JR_TRIGGER, order->venue, body, sizeof *body, now_ns);
+}
+
+int fp_trigger_disarm(struct fp_oms *oms, struct fp_order *order, uint16_t reason, uint64_t now_ns) {
     if (order->state != FP_OS_ARMED)
         return 0;
-    /* Like a cancel, it is never refused. Were the record lost, the kill or cancel behind it is journaled and the fold disarms too. */
+    const struct fp_jr_trigger body = record(order, NULL, FP_TS_DISARMED, reason, 0, 0);
     if (!oms->folding)
-        oms->venues[order->venue].stats.unjournaled += note(oms, order, NULL, FP_TS_DISARMED, 0, 0, 0, now_ns) != 0;
-    end(oms, order, FP_EX_TRIGGER_DISARMED, 0, now_ns);
+        note_end(oms, order, &body, now_ns);
+    end(oms, order, FP_EX_TRIGGER_DISARMED, reason, now_ns);
     return 1;
 }
 
@@ -89,8 +107,9 @@ static int over(const struct fp_armed *armed, uint64_t now_ns) { return armed->e
 
 static void expire(struct fp_oms *oms, const struct fp_armed *armed, uint64_t now_ns) {
     struct fp_order *order = &oms->table.orders[armed->order];
-    oms->venues[order->venue].stats.unjournaled += note(oms, order, armed, FP_TS_EXPIRED, 0, 0, 0, now_ns) != 0;
-    end(oms, order, FP_EX_TRIGGER_EXPIRED, 0, now_ns);
+    const struct fp_jr_trigger body = record(order, armed, FP_TS_EXPIRED, FP_RC_DEADLINE_PASSED, 0, 0);
+    note_end(oms, order, &body, now_ns);
+    end(oms, order, FP_EX_TRIGGER_EXPIRED, FP_RC_DEADLINE_PASSED, now_ns);
 }
 
 void fp_trigger_timer(struct fp_oms *oms, uint64_t now_ns) {
@@ -138,13 +157,15 @@ static int fire(struct fp_oms *oms, const struct fp_armed *armed, uint32_t bid_e
         order->price_e4 = order->same_price_e4 = verdict.effective_price_e4;
         if (hardware)
             reason = fp_enter_given(oms, order->venue, order, hardware->message, hardware->length, &bytes);
-        if (reason == 0 && note(oms, order, armed, FP_TS_FIRED, 0, bid_e4, ask_e4, now_ns))
+        const struct fp_jr_trigger body = record(order, armed, FP_TS_FIRED, 0, bid_e4, ask_e4);
+        if (reason == 0 && fp_journal_put(oms, FP_JR_TRIGGER, order->venue, &body, sizeof body, now_ns))
             reason = FP_RC_JOURNAL_FAILED;
     }
     if (reason == 0)
         reason = hardware ? fp_enter_note(oms, order->venue, &bytes, now_ns) : fp_enter_journal(oms, order->venue, order, NULL, &bytes, now_ns);
     if (reason) {
-        (void)note(oms, order, armed, FP_TS_REFUSED, reason, bid_e4, ask_e4, now_ns);
+        const struct fp_jr_trigger body = record(order, armed, FP_TS_REFUSED, reason, bid_e4, ask_e4);
+        note_end(oms, order, &body, now_ns);
         end(oms, order, FP_EX_TRIGGER_EXPIRED, reason, now_ns);
         return 0;
     }
@@ -154,10 +175,16 @@ static int fire(struct fp_oms *oms, const struct fp_armed *armed, uint32_t bid_e
     return 1;
 }
 
+/* The session is on its way up, or will be: nothing is decided meanwhile. fp_trigger_resume looks when it is there. */
+static int waits_for_session(const struct fp_oms *oms, uint8_t venue) {
+    const uint16_t refusal = fp_session_refusal(oms, venue);
+    return refusal == FP_RC_SESSION_DOWN || refusal == FP_RC_RECOVERING;
+}
+
 int fp_oms_on_bbo(struct fp_oms *oms, uint8_t venue, const char symbol[8], uint32_t bid_e4, uint32_t ask_e4, uint64_t now_ns) {
     uint64_t word;
     int fired = 0;
-    if (!oms->armed_count || !oms->folded)
+    if (!oms->armed_count || waits_for_session(oms, venue))
         return 0;
     memcpy(&word, symbol, 8);
     for (uint32_t i = 0; i < oms->armed_count;) {
@@ -188,6 +215,24 @@ int fp_oms_look_again(struct fp_oms *oms, uint8_t venue, uint64_t now_ns) {
         i += oms->armed_count == before;
     }
     return fired;
+}
+
+void fp_trigger_resume(struct fp_oms *oms, uint8_t venue, uint64_t now_ns) {
+    for (uint32_t i = 0; i < oms->armed_count;) {
+        const struct fp_armed armed = oms->armed[i]; /* firing moves the array */
+        struct fp_order *order = &oms->table.orders[armed.order];
+        struct fp_quote quote = {0};
+        struct fp_risk_verdict verdict = {0};
+        if (armed.venue == venue && !armed.delegated)
+            oms->sink.quote(oms->sink.context, venue, order->symbol, &quote);
+        const int looked = met(&armed, quote.bid_e4, quote.ask_e4) && !over(&armed, now_ns);
+        if (looked)
+            judge(oms, order, &quote, now_ns, &verdict);
+        if (looked && verdict.reason != FP_RC_QUOTE_STALE) /* a feed that is not back yet decides nothing: its end of gap looks again */
+            (void)fire(oms, &armed, quote.bid_e4, quote.ask_e4, NULL, now_ns);
+        else
+            i++;
+    }
 }
 
 /* ---- armed orders that hardware watches ---- */
