@@ -1,13 +1,11 @@
 """Triggers and what a feed or a session leaves out, the same with and without a card: history that fills a gap meets
-nothing, its end is looked at once, an outage of the order session ends nothing, and numbers given twice are sent once."""
+nothing, its end is looked at once, an outage of the order session ends nothing, numbers given twice are sent once."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from market_feed import Feed, add, deleted, directory, trading, wait_until
@@ -21,7 +19,8 @@ from sim.exchange.control import Exchange
 
 pytestmark = pytest.mark.timeout(300)
 OPENING = [
-    directory(1, "AAPL"), trading(1, "AAPL"), add(1, 1, "B", 500, "AAPL", 999_000), add(1, 2, "S", 300, "AAPL", 1_001_000),
+    directory(1, "AAPL"), trading(1, "AAPL"),
+    add(1, 1, "B", 500, "AAPL", 999_000), add(1, 2, "S", 300, "AAPL", 1_001_000),
 ]  # fmt: skip
 STOP = {"quantity": 10, "price_e4": 1_003_000, "condition": "ask_at_or_above", "trigger_e4": 1_002_000}
 
@@ -106,13 +105,13 @@ def test_two_that_one_packet_meets_are_both_sent(library: str, run_dir: str) -> 
         r.arm("limit", price_e4=1_006_000, trigger_e4=1_005_000)
         if r.on_card:
             wait_until(lambda: r.engine.stats().feed[0].card_armed == 1, "the limit order is in the card")
-        r.feed.send([
-            add(1, 3, "S", 100, "AAPL", 1_003_000), add(1, 4, "S", 100, "AAPL", 1_005_000), deleted(1, 2), deleted(1, 3),
-        ])  # fmt: skip
+        asks = [add(1, 3, "S", 100, "AAPL", 1_003_000), add(1, 4, "S", 100, "AAPL", 1_005_000)]
+        r.feed.send([*asks, deleted(1, 2), deleted(1, 3)])
         wait_until(lambda: entered(r.venue) == 2, "both are sent")
         numbers = [int.from_bytes(m[1:5], "big") for m in r.venue.received_messages("FPATH") if m[:1] == b"O"]
         assert numbers == [1, 2]
-        assert {state_of(r.client, name) for name in ("market", "limit")}.isdisjoint({OrderState.EXPIRED, OrderState.ARMED})
+        states = {state_of(r.client, name) for name in ("market", "limit")}
+        assert states.isdisjoint({OrderState.EXPIRED, OrderState.ARMED})
 
 
 def test_a_session_that_comes_back_finds_its_triggers(library: str, run_dir: str) -> None:
