@@ -31,7 +31,7 @@ lint: .make/dev ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	@$(BIN)/mypy --follow-imports=silent tests/*.py
-	@for folder in $(sort $(dir $(wildcard tests/*/test_*.py))); do MYPYPATH=.:tests/engine:hdl/mutation $(BIN)/mypy --follow-imports=silent $$folder || exit 1; done
+	@for folder in $(sort $(dir $(wildcard tests/*/test_*.py))); do MYPYPATH=.:tests/engine:hdl/mutation:hdl/lint $(BIN)/mypy --follow-imports=silent $$folder || exit 1; done
 
 spec: .make/dev ## regenerate what follows from hdl/spec
 	$(BIN)/python hdl/spec/generate.py
@@ -51,12 +51,14 @@ sim: .make/sim ## the RTL benches under Verilator (MODULE=name for one)
 sim-coverage: .make/sim ## code and functional coverage of the RTL benches, with gates
 	$(BIN)/python -m sim.coverage $(ARGS)
 
-hdl-check: .make/sim ## static checks of the RTL: subset, combinational paths, resets
+hdl-check: .make/sim ## static checks of the RTL: subset, paths, depths, resets, state machines, register map
 	$(BIN)/python hdl/lint/checks.py $(ARGS)
 	$(BIN)/python hdl/lint/card.py --check
+	$(BIN)/python hdl/lint/fsm_page.py --check
 
-hdl-card: .make/sim ## draw the card's hierarchy again
+hdl-card: .make/sim ## draw the card's hierarchy and write the page of state machines again
 	$(BIN)/python hdl/lint/card.py
+	$(BIN)/python hdl/lint/fsm_page.py
 
 hdl-formal: .make/sim ## the proofs (MODULE=name for one; minutes)
 	$(BIN)/python hdl/formal/run.py $(MODULE) $(ARGS)

