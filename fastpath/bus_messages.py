@@ -47,11 +47,12 @@ class StreamInfo(Struct, kw_only=True):
 
 
 class Hello(Answer, kw_only=True):
-    """Who answers, and what there is."""
+    """Who answers, and what there is. `journal_begin_ns`: orders from before are unknown to it; 0 without a journal."""
 
     version: str = ""
     mode: str = ""
     start_ns: int = 0
+    journal_begin_ns: int = 0
     venues: list[VenueInfo] = []
     accounts: list[str] = []
     agents: list[AgentInfo] = []

@@ -177,6 +177,7 @@ class EngineStats:
     journal_records: int
     journal_bytes: int
     journal_segments: int
+    journal_begin_ns: int
     wire_to_event: Latency
     event_to_bus: Latency
     decision: Latency

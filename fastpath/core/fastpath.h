@@ -237,6 +237,7 @@ struct fp_engine_stats {
     uint64_t orders_unlisted;             /* records of open orders that found no place in them: the lists are incomplete */
     uint64_t positions_unlisted;          /* records of symbols that found no place in the list of positions */
     uint64_t journal_records, journal_bytes, journal_segments;
+    uint64_t journal_begin_ns;            /* of its first record, perhaps of an earlier run; orders from before are not known, 0 = no journal */
     struct fp_latency wire_to_event;      /* packet receive time -> event in the ring */
     struct fp_latency event_to_bus;       /* event in the ring -> frame handed to libzmq */
     struct fp_latency decision;           /* command seen by the hot thread -> bytes ready to send */

@@ -231,7 +231,7 @@ static const struct member latency_members[] = {T(count), T(min_ns), T(max_ns), 
 #define S(field) NUMBER(fp_engine_stats, field)
 static const struct member engine_members[] = {
     S(start_ns), S(now_ns), S(epoch), S(recovering), S(kill_firm), S(kill_venues), S(loops), S(sleeps), S(events), S(execs), S(ring_full_events), S(ring_full_execs),
-    S(bus_frames), S(bus_bytes), S(bus_send_errors), S(bus_commands), S(bus_bad_requests), S(bus_replays), S(orders_forgotten), S(orders_unlisted), S(positions_unlisted), S(journal_records), S(journal_bytes), S(journal_segments),
+    S(bus_frames), S(bus_bytes), S(bus_send_errors), S(bus_commands), S(bus_bad_requests), S(bus_replays), S(orders_forgotten), S(orders_unlisted), S(positions_unlisted), S(journal_records), S(journal_bytes), S(journal_segments), S(journal_begin_ns),
 };
 
 static void put_map(struct fp_mp_writer *w, const void *data, const struct member *members, size_t count) {

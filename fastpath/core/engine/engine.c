@@ -31,7 +31,7 @@ struct fp_engine {
     uint32_t epoch;
     int has_bus, has_run_dir;
     _Atomic int state; /* 0 open, 1 running, 2 stopped */
-    uint64_t start_ns, next_command;
+    uint64_t start_ns, journal_begin_ns, next_command;
     size_t oms_bytes;
     pthread_t threads[THREADS];
     uint8_t started[THREADS];
@@ -134,6 +134,7 @@ static int read_journal(struct fp_engine *engine, int (*take)(struct fp_engine *
 
 static int note_epoch(struct fp_engine *engine, const struct fp_journal_entry *entry) {
     struct fp_jr_start start;
+    if (!engine->journal_begin_ns) engine->journal_begin_ns = entry->time_ns;
     if (entry->type != FP_JR_START || entry->length < sizeof start) return 0;
     memcpy(&start, entry->body, sizeof start);
     if (start.epoch > engine->epoch) engine->epoch = start.epoch;
@@ -158,6 +159,7 @@ static int open_epoch(struct fp_engine *engine, char *error_text) {
         int failed = fp_journal_open(&engine->hot.journal, engine->config.journal_dir, &journal, error_text);
         if (!failed) failed = read_journal(engine, note_epoch, error_text);
         if (failed) return failed;
+        if (!engine->journal_begin_ns) engine->journal_begin_ns = fp_clock_utc_ns();
     }
     if (++engine->epoch > UINT16_MAX) return bad(error_text, "65,535 starts are used up; begin with a new journal_dir and remove the epoch file of run_dir", run_dir);
     return run_dir[0] ? fp_run_dir_set_epoch(run_dir, engine->epoch, error_text) : 0;
@@ -420,6 +422,7 @@ static void collect(void *argument, struct fp_engine_stats *out, struct fp_kill_
     if (kill) *kill = s->kill;
     pthread_mutex_unlock(&engine->stats_lock);
     out->start_ns = engine->start_ns;
+    out->journal_begin_ns = engine->journal_begin_ns;
     out->now_ns = fp_clock_utc_ns();
     out->epoch = engine->epoch;
     if (engine->has_bus) collect_bus(&engine->bus, out);

@@ -304,10 +304,11 @@ static void answer_hello(const struct fp_asking *a) {
     struct fp_engine_stats stats;
     struct fp_kill_view kill;
     a->bus->collect(a->bus->engine, &stats, &kill);
-    begin(a, 7);
+    begin(a, 8);
     fp_mp_key_str(w, "version", fp_version());
     fp_mp_key_str(w, "mode", config->mode);
     fp_mp_key_u64(w, "start_ns", stats.start_ns);
+    fp_mp_key_u64(w, "journal_begin_ns", stats.journal_begin_ns);
     fp_mp_str(w, "venues");
     fp_mp_array(w, config->venue_count);
     for (unsigned i = 0; i < config->venue_count; i++) {
