@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from .errors import RefusalError
 from .money import MAX_PRICE_E4, parse_e4
 
+MAX_ID = 2**64 - 1
+
 # Character classes are spelled out: \d would admit every script's digits.
 Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9.+*=#^~$-]{1,8}$", description="e.g. AAPL")]
 VenueName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,22}$", description="From list_venues")]
@@ -29,6 +31,7 @@ Routing = Annotated[
         description="lowest_fee, fastest_ack, best_price, or a venue name",
     ),
 ]
+PageCursor = Annotated[str, Field(pattern=r"^[0-9]{1,20}$", description="next_page_cursor of the page before")]
 ReasonText = Annotated[str, Field(pattern=r"^[ -~]{1,95}$", description="Why, for the audit")]
 Side = Annotated[Literal["buy", "sell"], Field(description="Side")]
 QuoteAge = Annotated[
@@ -85,14 +88,16 @@ class RecentTrades(Arguments):
 
 class OrderStatus(Arguments):
     client_order_id: OrderId
-    pass
 
 
 class OpenOrders(Arguments):
     account: AccountName = ""
     symbol: Symbol = ""
     max_orders: Annotated[int, Field(ge=1, le=200, description="Most orders to return")] = 50
-    page_cursor: Annotated[str, Field(pattern=r"^[0-9]{1,20}$", description="next_page_cursor of the page before")] = ""
+    page_cursor: PageCursor = ""
+
+    def problems(self) -> list[tuple[str, str]]:
+        return _cursor_problems(self.page_cursor)
 
 
 class Positions(Arguments):
@@ -154,6 +159,10 @@ class PreviewTrigger(Arguments):
         Field(description="The venue's best bid or ask against trigger_price"),
     ]
     trigger_price: Annotated[str, Field(pattern=r"^[0-9]{1,6}(\.[0-9]{1,4})?$", description="US dollars")]
+    time_in_force: Annotated[Literal["day", "ioc"], Field(description="Of the order sent")] = "day"
+    expire_after_s: Annotated[
+        int, Field(ge=1, le=86_400, description="Ends it unsent, in seconds; default: with the engine's trading day")
+    ] = 0
 
     @property
     def price_e4(self) -> int:
@@ -165,8 +174,6 @@ class PreviewTrigger(Arguments):
 
 
 class ArmTrigger(PreviewTrigger):
-    time_in_force: Annotated[Literal["day", "ioc"], Field(description="Of the order sent")] = "day"
-    expire_after_s: Annotated[int, Field(ge=1, le=86_400, description="Then disarmed, in seconds; default: never")] = 0
     client_order_id: Annotated[
         str,
         Field(pattern=r"^[A-Za-z0-9._-]{1,36}$", description="As for submit_order"),
@@ -177,7 +184,10 @@ class ArmTrigger(PreviewTrigger):
 class Triggers(Arguments):
     symbol: Symbol = ""
     max_triggers: Annotated[int, Field(ge=1, le=200, description="Most to return")] = 50
-    page_cursor: Annotated[str, Field(pattern=r"^[0-9]{1,20}$", description="next_page_cursor of the page before")] = ""
+    page_cursor: PageCursor = ""
+
+    def problems(self) -> list[tuple[str, str]]:
+        return _cursor_problems(self.page_cursor)
 
 
 class ReplaceOrder(Arguments):
@@ -244,6 +254,10 @@ def _limit_problems(order_type: str, limit_price: str) -> list[tuple[str, str]]:
     if not limit_price:
         return [("limit_price", "is required for a limit order")]
     return _price_problems("limit_price", limit_price)
+
+
+def _cursor_problems(cursor: str) -> list[tuple[str, str]]:
+    return [("page_cursor", f"must be at most {MAX_ID}")] if int(cursor or "0") > MAX_ID else []
 
 
 def _price_problems(field: str, price: str) -> list[tuple[str, str]]:

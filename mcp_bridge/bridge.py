@@ -13,7 +13,7 @@ from .engine import messages
 from .engine.bus_engine import BusEngine
 from .engine.port import EnginePort, NoAnswerError, NotSentError
 from .identity.keys import KeyStore
-from .ledger import AuditRow, Ledger, LedgerError
+from .ledger import AuditRow, Held, Ledger, LedgerError
 from .limiter import CallLimiter
 from .settings import BridgeSettings
 
@@ -81,10 +81,9 @@ class Bridge:
             self._epoch = self.engine.epoch
         return await self.cache.get(key, ttl_s, fetch)
 
-    def write_under_way(self, account: str, client_order_id: str, within_ns: int) -> bool:
-        """Whether the id's last write is unanswered and younger than `within_ns`."""
-        held = self.ledger.held(account, client_order_id)
-        return held is not None and held.status in ("open", "unknown") and time.time_ns() - held.time_ns < within_ns
+    def written(self, account: str, client_order_id: str) -> Held | None:
+        """The id's last write through this bridge, None when there was none; LedgerError when it cannot be read."""
+        return self.ledger.held(account, client_order_id)
 
     def authentication_refused(self, why: str) -> None:
         """Count a request without a valid key, and put the first of them each second into the audit log."""
@@ -97,12 +96,16 @@ class Bridge:
             logger.error("audit row lost: authentication refused (%s): %s", why, error)
 
     async def readiness(self) -> dict[str, Any]:
-        """Whether calls can be served: the engine answers and the ledger can be read. Never trades."""
+        """Whether calls can be served: the engine answers and the ledger can be read. Never trades.
+
+        `order_lists`: "incomplete" when the engine has open orders that its lists do not show; that stops no call.
+        """
         found: dict[str, Any] = {"ready": False, "engine": "unreachable", "ledger": "ok", "time_ns": time.time_ns()}
         try:
-            answer = await self.engine.ask(messages.Hello(), messages.HelloAnswer, 1.0)
+            answer = await self.engine.ask(messages.State(), messages.StateAnswer, 1.0)
             found["engine"] = "ok" if answer.ok else "refuses"
             found["mode"] = answer.mode
+            found["order_lists"] = "incomplete" if answer.orders_unlisted else "complete"
         except (NotSentError, NoAnswerError):
             pass
         try:

@@ -18,6 +18,7 @@ from .engine.messages import Request
 from .engine.port import AnswerT, EnginePort, NoAnswerError, NotSentError
 from .errors import RefusalError, code_for_reason, reason_name, reason_text
 from .identity.principal import Principal
+from .ledger import Held, LedgerError
 from .settings import BridgeSettings
 
 
@@ -51,7 +52,7 @@ class Backend(Protocol):
 
     async def remembered(self, key: Any, ttl_s: float, fetch: Callable[[], Awaitable[Any]]) -> tuple[Any, float]: ...
 
-    def write_under_way(self, account: str, client_order_id: str, within_ns: int) -> bool: ...
+    def written(self, account: str, client_order_id: str) -> Held | None: ...
 
 
 @dataclass
@@ -104,9 +105,43 @@ class Call:
         found: messages.HelloAnswer = (await self.backend.remembered("hello", 5.0, fetch))[0]
         return found
 
-    def write_under_way(self, client_order_id: str, within_ns: int) -> bool:
-        """Whether a write with this id was sent through this bridge within the time and has no outcome yet."""
-        return self.backend.write_under_way(self.account, client_order_id, within_ns)
+    def written(self, client_order_id: str) -> Held | None:
+        """What this bridge remembers of the last write with this id, None when there was none.
+
+        Raises:
+            RefusalError: AUDIT_UNAVAILABLE, the ledger cannot be read.
+        """
+        try:
+            return self.backend.written(self.account, client_order_id)
+        except LedgerError as error:
+            raise RefusalError("AUDIT_UNAVAILABLE", str(error)) from error
+
+    async def journal_begin_ns(self) -> int:
+        """Since when the engine's journal knows orders (UTC ns), 0 when it does not tell. Never remembered."""
+        return (await self.ask(messages.Hello(), messages.HelloAnswer)).journal_begin_ns
+
+    async def check_order(self, client_order_id: str) -> None:
+        """Check a key that is bound to some symbols or venues against an order that it names.
+
+        Raises:
+            RefusalError: FORBIDDEN_DATA, the order is beyond the key's rights.
+        """
+        if not self.principal.limits:
+            return
+        held = await self.ask(
+            messages.OrderStatus(account=self.account, client_order_id=client_order_id),
+            messages.OrderAnswer,
+            allow=(Reason.UNKNOWN_ORDER,),
+        )
+        if held.order is not None:
+            self.must_see(held.order)
+
+    def must_see(self, order: messages.OrderRow) -> None:
+        """Raise FORBIDDEN_DATA when the order is beyond the key's rights."""
+        if not self.principal.may_symbol(order.symbol):
+            raise RefusalError("FORBIDDEN_DATA", "this key may not use the symbol of this order")
+        if not self.principal.may_venue(order.venue):
+            raise RefusalError("FORBIDDEN_DATA", "this key may not use the venue of this order")
 
     async def state(self) -> messages.StateAnswer:
         return await self.ask(messages.State(), messages.StateAnswer)
@@ -125,5 +160,7 @@ def refused(reason: int, detail: str = "") -> RefusalError:
     """The fault for a request that the engine answered with `ok` false."""
     text = f"{reason_name(reason)}: {detail or reason_text(reason)}"
     # Here nothing was asked to change, so a question without an answer is only late.
+    if reason == Reason.TABLE_FULL:  # not the table of orders: too many requests are under way
+        return RefusalError("RATE_LIMITED", text, reason=reason, retry_after_ms=100)
     code = "DEADLINE_EXCEEDED" if reason == Reason.TIMEOUT else code_for_reason(reason)
     return RefusalError(code, text, reason=reason)

@@ -174,12 +174,20 @@ def keys_list(config: Config = None) -> None:
 
 @keys_app.command("revoke")
 def keys_revoke(key_id: str, config: Config = None) -> None:
-    """Revoke a key; a running bridge refuses it from the next call on."""
+    """Revoke a key; a running bridge refuses it from the next call on. What it has ordered and armed stays."""
+    path = _settings(config).keys_path()
     try:
-        KeyStore(_settings(config).keys_path()).revoke(key_id)
+        KeyStore(path).revoke(key_id)
+        agent = read_keys(path)[key_id].agent
     except (KeyFileError, OSError) as error:
         raise _fail(error) from error
     typer.echo(f"revoked {key_id}")
+    typer.echo(
+        f"Its open orders and armed triggers stay, and a trigger still fires. To end those of its agent: fastpath kill "
+        f'--scope agent --target {agent} --reason "key revoked" (fastpath release lets the agent trade again), or '
+        "cancel_all_orders with another key of the account",
+        err=True,
+    )
 
 
 def _open_ledger(config: Path | None) -> Ledger:

@@ -42,6 +42,42 @@ A caller may shorten a tool's timeout with `_meta["fastpath/deadlineMs"]` (integ
 """
 
 
+_TRIGGERS = """
+## Triggers
+
+A trigger is one order and one shot. The engine looks at it when the best bid or ask of its symbol at its venue
+changes, either side, in size alone too: if the condition holds then, the order goes out within that packet. A condition
+that holds already when it is armed is met by the next such change (`preview_trigger` shows `watch.condition_holds`).
+
+At that moment every check looks again, with the real quote. What is refused then is not sent, and the trigger is over:
+state `EXPIRED` with the check's `reason`, `trigger_ended_by` `refused`. It is not tried again; arm anew with a new id.
+Such refusals are: the symbol is halted (`HALTED`), the price is too far from the last trade (`FAT_FINGER`) or through
+the far side (`MARKET_IMPACT`), there is nothing to value the order with, as for a market order when the far side is
+empty (`NO_REFERENCE_PRICE`), the order session is down (`SESSION_DOWN`), a kill switch is engaged (`KILL_SWITCH`, told
+as `killed`), a limit has been used up or changed since, the quote is stale (`QUOTE_STALE`).
+
+| `watch` | meaning |
+|---|---|
+| `quote` | best bid and ask that the trigger looks at, with `feed_age_ms` and `is_stale`; null without one |
+| `condition_holds` | whether the condition holds on it at this moment; null when the quote is not live |
+| `can_fire` | false: if the condition were met now, the order would not go out |
+| `blocked_by` | why not, as far as can be seen without the order's size and price |
+
+| `trigger_ended_by` | how the trigger came to its end; null while it waits, and for an order that never was one |
+|---|---|
+| `fired` | its condition was met and it was sent; `state` tells what became of the order at the venue |
+| `refused` | its condition was met and a check refused it; `reason` tells which |
+| `disarmed` | taken back by `disarm_trigger`, `cancel_order` or `cancel_all_orders` |
+| `expired` | `expires_utc_ns` passed |
+| `killed` | a kill switch |
+
+An armed trigger holds its reservation of the limits. A take-profit and a stop that sell the same holding reserve it
+twice, so the second is refused (`SHORT_NOT_ALLOWED`) for an agent that may not sell short. Triggers survive a restart
+of the engine and of the bridge and the end of the key that armed them; they end with the engine's trading day (its
+journal). While a gap of the feed is open nothing fires; when it closes, each is looked at once.
+"""
+
+
 def _argument_rows(spec: ToolSpec) -> list[str]:
     schema = input_schema(spec.arguments)
     required = set(schema.get("required", []))
@@ -98,6 +134,7 @@ def tools_markdown() -> str:
     lines += ["", "A key sees only the tools of its scopes in `tools/list`.", "", "## Tools", ""]
     for spec in TOOLS:
         lines += _tool(spec)
+    lines += [_TRIGGERS.strip(), ""]
     lines += [
         "## Refusals",
         "",

@@ -34,6 +34,9 @@ ERRORS: dict[str, ErrorKind] = {
     "RATE_LIMITED": ErrorKind("limit", True, "Too many calls; wait retry_after_ms."),
     "DEADLINE_EXCEEDED": ErrorKind("engine", True, "No answer in time. Nothing was changed."),
     "ENGINE_UNAVAILABLE": ErrorKind("engine", True, "The engine cannot be reached or is recovering; nothing was sent."),
+    "TABLE_FULL": ErrorKind(
+        "engine", False, "The engine has no room for another order or armed trigger; nothing was sent. See the message."
+    ),
     "ENGINE_ERROR": ErrorKind("engine", False, "The engine could not read or serve the request."),
     "AUDIT_UNAVAILABLE": ErrorKind("engine", True, "The audit log cannot be written, so no new risk is taken."),
     "OUTCOME_UNKNOWN": ErrorKind(
@@ -61,7 +64,7 @@ _BY_REASON: dict[int, str] = {
     Reason.ENTRY_DISABLED: "VENUE_UNAVAILABLE",
     Reason.RECOVERING: "ENGINE_UNAVAILABLE",
     Reason.JOURNAL_FAILED: "ENGINE_UNAVAILABLE",
-    Reason.TABLE_FULL: "ENGINE_UNAVAILABLE",
+    Reason.TABLE_FULL: "TABLE_FULL",
     Reason.QUOTE_STALE: "STALE_QUOTE",
     Reason.QUOTE_UNAVAILABLE: "STALE_QUOTE",
     Reason.NO_REFERENCE_PRICE: "STALE_QUOTE",

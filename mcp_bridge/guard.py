@@ -174,6 +174,9 @@ class Guard:
             await self._mode(spec, call)
             if held is not None and held.status == "accepted":
                 return await self._accepted_before(spec, call, arguments, key)
+            if held is not None and held.time_ns < await call.journal_begin_ns():
+                # Whether it was accepted is not to be found out any more; sent again it could be a second order.
+                raise _not_held_any_more(key, "sent without an answer")
             write = await spec.plan(call, arguments) if held is None else Write(messages.STORED.decode(held.request))
         except RefusalError as fault:
             if held is not None and fault.outcome == "not_sent":  # this attempt; an earlier one was or may have been
@@ -224,11 +227,8 @@ class Guard:
         request = messages.OrderStatus(account=call.account, client_order_id=key)
         found = await call.ask(request, OrderAnswer, allow=(Reason.UNKNOWN_ORDER,))
         if not found.ok or found.order is None:
-            raise RefusalError(
-                "IDEMPOTENCY_CONFLICT",
-                f"{key} was accepted earlier, but the engine no longer holds it; for a new order use a new id",
-                verify_with="get_order_status",
-            )
+            raise _not_held_any_more(key, "accepted")
+        call.must_see(found.order)
         answer = ReplyAnswer(ok=True, epoch=found.epoch, time_ns=found.time_ns, outcome="replayed", order=found.order)
         return await self._conclude(spec, call, Write(request), answer)
 
@@ -318,6 +318,11 @@ class Guard:
         if code == "UNKNOWN_SYMBOL" and isinstance(write.request, messages.OrderRequest):
             with contextlib.suppress(RefusalError):  # a refusal without suggestions is still the refusal
                 fault.suggestions = await call.suggest_symbols(write.request.symbol)
+        if code == "TABLE_FULL":
+            fault.message += (
+                ". Calling again does not help: disarm triggers that are no longer needed (list_triggers), and when "
+                "none is armed tell the operator, who starts the engine on a new journal"
+            )
         if code == "RATE_LIMITED":
             fault.retry_after_ms = 1_000
         if answer.order is not None and answer.order.order_id:
@@ -449,6 +454,15 @@ def _conflict(key: str) -> RefusalError:
     return RefusalError(
         "IDEMPOTENCY_CONFLICT",
         f"{key} was used before with other arguments; the first use stands. For another order use another id",
+        verify_with="get_order_status",
+    )
+
+
+def _not_held_any_more(key: str, what: str) -> RefusalError:
+    return RefusalError(
+        "IDEMPOTENCY_CONFLICT",
+        f"{key} was {what} earlier, but the engine's present journal does not have it. It may have traded: do not send "
+        "it again under a new id before a person has looked",
         verify_with="get_order_status",
     )
 

@@ -30,7 +30,7 @@ class ToolSpec:
     `risk`: read changes nothing, increase can take a position on, reduce and stop only take risk away and are
     therefore neither rate limited nor stopped by a broken audit log. `idempotency` names the argument that makes a
     repeat the same act; "natural" means that repeating does no more than doing it once.
-    `data` lists what the guard checks against the key.
+    `data` lists what is checked against the key: by the guard what the arguments name, by the tool what an order holds.
     """
 
     name: str
@@ -93,7 +93,7 @@ TOOLS: tuple[ToolSpec, ...] = (
         "list_venues",
         "List venues",
         "Venues with fees in dollars a share, measured order-to-ack time in microseconds, and session and feed state. "
-        "Use to choose a routing. Latencies are measured here, not promised.",
+        "open_orders counts armed triggers too. Use to choose a routing. Latencies are measured here, not promised.",
         "market", "md:read", ("venue",), 1_000, 200, "read", "read",
         arguments.NoArguments, results.Venues, read=market.list_venues,
     ),
@@ -127,7 +127,7 @@ TOOLS: tuple[ToolSpec, ...] = (
         "Replace an order",
         "Change price or total quantity of an open order; it gets new_client_order_id. Not for a different symbol or "
         "side. After a lost answer repeat it with the SAME ids.",
-        "orders", "orders:write", ("account", "symbol", "mode"), 5_000, 0, "increase", "new_client_order_id",
+        "orders", "orders:write", ("account", "symbol", "venue", "mode"), 5_000, 0, "increase", "new_client_order_id",
         arguments.ReplaceOrder, results.OrderResult,
         plan=orders.plan_replace, conclude=orders.conclude_order, verify_with="get_order_status",
     ),
@@ -136,7 +136,7 @@ TOOLS: tuple[ToolSpec, ...] = (
         "Cancel an order",
         "Cancel what is left of one open order. Safe to repeat. It may fill before the cancel arrives: read state and "
         "filled_quantity in the answer.",
-        "orders", "orders:write", ("account",), 5_000, 0, "reduce", "natural",
+        "orders", "orders:write", ("account", "symbol", "venue"), 5_000, 0, "reduce", "natural",
         arguments.CancelOrder, results.OrderResult,
         plan=orders.plan_cancel, conclude=orders.conclude_cancel, settles_refusal=orders.already_ended,
         verify_with="get_order_status",
@@ -144,8 +144,8 @@ TOOLS: tuple[ToolSpec, ...] = (
     ToolSpec(
         "cancel_all_orders",
         "Cancel all orders",
-        "Cancel every open order of your account, or of one symbol, venue or side. Use to get out quickly; to also "
-        "stop new orders use engage_kill_switch. Safe to repeat.",
+        "Cancel every open order of your account, or of one symbol, venue or side, and disarm every trigger, "
+        "protective stops too. Use to get out quickly; to also stop new orders use engage_kill_switch. Safe to repeat.",
         "orders", "orders:write", ("account", "symbol", "venue"), 5_000, 0, "reduce", "natural",
         arguments.CancelAll, results.Cancelled,
         plan=orders.plan_cancel_all, conclude=orders.conclude_cancel_all, verify_with="list_open_orders",
@@ -153,44 +153,45 @@ TOOLS: tuple[ToolSpec, ...] = (
     ToolSpec(
         "preview_trigger",
         "Preview a trigger",
-        "Run every check on a triggered order at the prices it waits for, arming nothing. Use before arm_trigger. The "
-        "checks run again when it fires.",
+        "Run every check on a triggered order at the prices it waits for, arming nothing; watch shows the quote now "
+        "and whether the condition holds already. Use before arm_trigger. The checks run again when it fires.",
         "orders", "orders:write", ("account", "symbol", "venue"), 1_000, 0, "read", "read",
         arguments.PreviewTrigger, results.TriggerPreview, read=triggers.preview_trigger,
     ),
     ToolSpec(
         "arm_trigger",
         "Arm a trigger",
-        "Leave an order in the engine, sent once when a best price next changes and meets the condition. Use for stops "
-        "and entries instead of polling. After a lost answer repeat with the SAME id.",
+        "Leave an order, sent when the best bid or ask next changes, in size too, and meets the condition. Use for "
+        "stops. One shot: refused then (halt, limit, stale quote), it is EXPIRED: arm anew. After a lost answer repeat "
+        "with the SAME id.",
         "orders", "orders:write", ("account", "symbol", "venue", "mode"), 5_000, 0, "increase", "client_order_id",
-        arguments.ArmTrigger, results.OrderResult,
-        plan=triggers.plan_arm, conclude=orders.conclude_order, verify_with="get_order_status",
+        arguments.ArmTrigger, results.TriggerResult,
+        plan=triggers.plan_arm, conclude=triggers.conclude_arm, verify_with="get_order_status",
     ),
     ToolSpec(
         "list_triggers",
         "Armed triggers",
-        "Orders of your account that wait for their price. Use before arming more. Fired ones are not here: ask "
-        "get_order_status.",
-        "orders", "account:read", ("account", "symbol"), 1_000, 0, "read", "read",
+        "Orders of your account that wait for their price, each with its quote. can_fire false: blocked_by would "
+        "refuse it now. Use before arming more. Fired and ended ones are not here: ask get_order_status.",
+        "orders", "account:read", ("account", "symbol", "venue"), 1_000, 0, "read", "read",
         arguments.Triggers, results.Triggers, read=triggers.list_triggers,
     ),
     ToolSpec(
         "disarm_trigger",
         "Disarm a trigger",
-        "Take an armed order back. Safe to repeat. It may fire first: already_ended with a state that is not EXPIRED "
-        "means it was sent; use cancel_order then.",
-        "orders", "orders:write", ("account",), 5_000, 0, "reduce", "natural",
+        "Take an armed order back. Safe to repeat. It may fire first: already_fired means that it is open at the "
+        "venue, use cancel_order; already_ended: trigger_ended_by and state tell how.",
+        "orders", "orders:write", ("account", "symbol", "venue"), 5_000, 0, "reduce", "natural",
         arguments.CancelOrder, results.OrderResult,
-        plan=triggers.plan_disarm, conclude=orders.conclude_cancel, settles_refusal=orders.already_ended,
+        plan=triggers.plan_disarm, conclude=orders.conclude_disarm, settles_refusal=orders.already_ended,
         verify_with="get_order_status",
     ),
     ToolSpec(
         "get_order_status",
         "Order status",
         "Did it land, and how far is it? Use after OUTCOME_UNKNOWN or a lost answer. NOT_RECEIVED is proof that the "
-        "engine never took the id; UNPROVEN means ask again.",
-        "account", "account:read", ("account",), 1_000, 0, "read", "read",
+        "engine never took the id; UNPROVEN: ask again; NO_LONGER_HELD: it may have traded, ask a human.",
+        "account", "account:read", ("account", "symbol", "venue"), 1_000, 0, "read", "read",
         arguments.OrderStatus, results.OrderStatusResult, read=account.get_order_status,
     ),
     ToolSpec(
@@ -198,7 +199,7 @@ TOOLS: tuple[ToolSpec, ...] = (
         "Open orders",
         "Open orders of your account, in pages. Use to see what can still fill; ended orders are read one by one with "
         "get_order_status. Follow next_page_cursor to the end.",
-        "account", "account:read", ("account", "symbol"), 1_000, 0, "read", "read",
+        "account", "account:read", ("account", "symbol", "venue"), 1_000, 0, "read", "read",
         arguments.OpenOrders, results.OpenOrders, read=account.list_open_orders,
     ),
     ToolSpec(
@@ -214,7 +215,7 @@ TOOLS: tuple[ToolSpec, ...] = (
         "Fills",
         "Executions of your account in this engine run, newest first. Use to see what traded at which price. complete "
         "false means that older fills exist.",
-        "account", "account:read", ("account", "symbol"), 2_000, 0, "read", "read",
+        "account", "account:read", ("account", "symbol", "venue"), 2_000, 0, "read", "read",
         arguments.Fills, results.Fills, read=account.list_fills,
     ),
     ToolSpec(

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from fastpath.records import ExecFlag, OrderState
+from fastpath.records import ExecFlag, OrderState, Reason
 
 from .engine.messages import Check, Level, OrderRow, QuoteUsed, TopRow
 from .errors import reason_name
@@ -144,16 +144,21 @@ class OrderView(View):
     reason: str | None
     flags: list[str]
     updated_utc_ns: str
+    condition: str | None
+    trigger_price: str | None
+    expires_utc_ns: str | None
+    trigger_ended_by: Literal["fired", "disarmed", "expired", "refused", "killed"] | None
 
 
 class OrderResult(Result):
-    outcome: Literal["accepted", "replayed", "already_ended"]
+    outcome: Literal["accepted", "replayed", "already_ended", "already_fired", "not_armed"]
     routing_reason: str | None = None
+    next_step: str | None = None
     order: OrderView
 
 
 class OrderStatusResult(Result):
-    receipt: Literal["RECEIVED", "NOT_RECEIVED", "UNPROVEN"]
+    receipt: Literal["RECEIVED", "NOT_RECEIVED", "UNPROVEN", "NO_LONGER_HELD"]
     meaning: str
     order: OrderView | None
 
@@ -161,18 +166,34 @@ class OrderStatusResult(Result):
 class OpenOrders(Result):
     orders: list[OrderView]
     next_page_cursor: str | None
+    complete: bool
+
+
+class WatchView(View):
+    """What a trigger looks at: the quote, and what would keep it from firing at this moment."""
+
+    quote: QuoteView | None
+    condition_holds: bool | None
+    can_fire: bool
+    blocked_by: list[str]
 
 
 class TriggerView(View):
     condition: str
     trigger_price: str
     expires_utc_ns: str | None
+    watch: WatchView
     order: OrderView
 
 
 class Triggers(Result):
     triggers: list[TriggerView]
     next_page_cursor: str | None
+    complete: bool
+
+
+class TriggerResult(OrderResult):
+    watch: WatchView | None
 
 
 class PositionView(View):
@@ -232,6 +253,7 @@ class TriggerPreview(Result):
     would_be_armed: bool
     refusal: str | None
     effective_price: str | None
+    watch: WatchView
     checks: list[CheckView]
 
 
@@ -250,6 +272,7 @@ class TradingState(Result):
     recovering: bool
     new_orders_possible: bool
     kill_switches: list[str]
+    order_lists_complete: bool
     engine_epoch: int
     venues: list[VenueView]
 
@@ -302,8 +325,24 @@ def level_view(level: Level) -> LevelView:
     return LevelView(price=format_e4(price_e4), quantity=str(shares), orders=orders)
 
 
-def order_view(row: OrderRow) -> OrderView:
+def trigger_ended_by(row: OrderRow) -> Literal["fired", "disarmed", "expired", "refused", "killed"] | None:
+    """How a trigger came to its end; None while it waits, and for an order that never was one."""
+    if row.flags & ExecFlag.TRIGGERED:
+        return "fired"
+    if not row.condition or row.state != OrderState.EXPIRED:
+        return None
+    if row.reason == 0:
+        return "disarmed"
+    if row.reason == Reason.DEADLINE_PASSED:
+        return "expired"
+    return "killed" if row.reason == Reason.KILL_SWITCH else "refused"
+
+
+def order_view(row: OrderRow, expire_ns: int = 0) -> OrderView:
+    """An order as the model sees it. `expire_ns`: when its trigger ends unsent, where the caller knows it."""
     flags = ExecFlag(row.flags & 0x1FF)
+    if row.state == OrderState.ARMED:
+        expire_ns = expire_ns or row.match_number  # the record of its arming carries it there
     try:
         state = OrderState(row.state).name
     except ValueError:
@@ -326,6 +365,10 @@ def order_view(row: OrderRow) -> OrderView:
         reason=reason_name(row.reason) if row.reason else None,
         flags=[flag.name for flag in flags if flag.name and flag not in (ExecFlag.PAPER, ExecFlag.MARKET)],
         updated_utc_ns=str(row.time_ns),
+        condition=row.condition or None,
+        trigger_price=price_or_none(row.trigger_e4),
+        expires_utc_ns=str(expire_ns) if expire_ns else None,
+        trigger_ended_by=trigger_ended_by(row),
     )
 
 

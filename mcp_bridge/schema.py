@@ -8,12 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from .arguments import Arguments
-from .results import OrderStatusResult, Preview, Result, TopOfBook, Venues
+from .results import OrderStatusResult, Preview, Result, TopOfBook, Triggers, Venues
 
 _NOISE = frozenset({"title", "$comment"})
 SCALARS = frozenset({"string", "integer", "number", "boolean"})
 SPELLED_OUT: dict[str, type[Result]] = {
     "OrderView": OrderStatusResult, "QuoteView": TopOfBook, "VenueView": Venues, "CheckView": Preview,
+    "WatchView": Triggers,
 }  # fmt: skip
 """Rows that several tools answer with, and the result whose schema lists their fields."""
 UNLISTED = ("source_sequence", "age_ms", "feed_age_ms")
@@ -46,7 +47,7 @@ def output_schema(model: type[Result]) -> dict[str, Any]:
     for part in (schema, *parts.values()):
         for name, kind in part["properties"].items():
             target = kind.get("items", kind)
-            if target.get("$ref", "").rpartition("/")[2] in told:
+            if any(arm.get("$ref", "").rpartition("/")[2] in told for arm in (target, *target.get("anyOf", ()))):
                 target.clear()
             if isinstance(kind.get("type"), list) or kind.get("type") in SCALARS or name in Result.model_fields:
                 part["properties"][name] = {}

@@ -34,9 +34,14 @@ class Principal:
     def may_venue(self, venue: str) -> bool:
         return any(fnmatchcase(venue, pattern) for pattern in self.venues)
 
+    def may_order(self, symbol: str, venue: str) -> bool:
+        """Whether an order of this symbol at this venue is this key's business."""
+        return self.may_symbol(symbol) and self.may_venue(venue)
+
     @property
-    def every_symbol(self) -> bool:
-        return "*" in self.symbols
+    def limits(self) -> list[str]:
+        """Which of symbol and venue the key is bound to some of; empty for a key that may use all."""
+        return [name for name, globs in (("symbol", self.symbols), ("venue", self.venues)) if "*" not in globs]
 
 
 current_key_id: ContextVar[str | None] = ContextVar("current_key_id", default=None)

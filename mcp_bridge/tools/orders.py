@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from typing import Any
 
 from fastpath.records import ExecFlag, OrderState, Reason
 
@@ -17,7 +18,7 @@ from ..errors import RefusalError, reason_name, reason_text
 from ..money import format_e4, format_e6, parse_e4
 from ..routing import POLICIES, Candidate, choose, takes
 from . import market
-from .account import in_doubt
+from .account import expiry, in_doubt
 
 POLL_S = 0.002
 PENDING = ExecFlag.REPLACE_PENDING | ExecFlag.CANCEL_PENDING
@@ -137,13 +138,7 @@ async def plan_submit(call: Call, args: arguments.SubmitOrder) -> Write:
 
 
 async def plan_replace(call: Call, args: arguments.ReplaceOrder) -> Write:
-    if not call.principal.every_symbol:
-        # A replace can take risk, so a key bound to some symbols must not reach others through an old order.
-        held = await call.ask(
-            messages.OrderStatus(account=call.account, client_order_id=args.client_order_id), messages.OrderAnswer
-        )
-        if held.order is not None and not call.principal.may_symbol(held.order.symbol):
-            raise RefusalError("FORBIDDEN_DATA", f"this key may not use the symbol {held.order.symbol}")
+    await call.check_order(args.client_order_id)
     request = messages.Replace(
         account=call.account,
         agent=call.principal.agent,
@@ -160,6 +155,8 @@ async def plan_replace(call: Call, args: arguments.ReplaceOrder) -> Write:
 
 
 async def plan_cancel(call: Call, args: arguments.CancelOrder) -> Write:
+    # No limit on risk holds up a cancel; whose order it is does: what it takes away may be another's protection.
+    await call.check_order(args.client_order_id)
     request = messages.Cancel(account=call.account, agent=call.principal.agent, client_order_id=args.client_order_id)
     if args.reason_text:
         request.reason_text = args.reason_text
@@ -167,6 +164,13 @@ async def plan_cancel(call: Call, args: arguments.CancelOrder) -> Write:
 
 
 async def plan_cancel_all(call: Call, args: arguments.CancelAll) -> Write:
+    for name in call.principal.limits:  # what it names has been checked against the key already
+        if not getattr(args, name):
+            raise RefusalError(
+                "FORBIDDEN_DATA",
+                f"this key is bound to some {name}s: name one of them in {name}, since without it every order of the "
+                "account would be cancelled",
+            )
     request = messages.CancelAll(account=call.account, agent=call.principal.agent, reason_text=args.reason_text)
     if args.symbol:
         request.symbol = args.symbol
@@ -189,7 +193,10 @@ async def conclude_order(call: Call, write: Write, answer: messages.ReplyAnswer)
             order=results.order_view(order).model_dump(),
             recorded=True,
         )
-    fields = {"outcome": answer.outcome, "order": results.order_view(order)}
+    fields: dict[str, Any] = {
+        "outcome": answer.outcome,
+        "order": results.order_view(order, await _expiry(call, write, order)),
+    }
     if write.note:
         fields["routing_reason"] = write.note
     return Reading(fields, as_of_ns=as_of_ns, sequence=order.seq, stale=in_doubt(order))
@@ -214,6 +221,27 @@ async def conclude_cancel(call: Call, write: Write, answer: messages.ReplyAnswer
         sequence=order.seq,
         stale=in_doubt(order),
     )
+
+
+async def conclude_disarm(call: Call, write: Write, answer: messages.ReplyAnswer) -> Reading:
+    """How the trigger stands now: taken back, ended before in another way, fired, or never armed."""
+    order, as_of_ns = answer.order, answer.time_ns
+    if order is None or not order.order_id:
+        order = await _order_now(call, write)
+    outcome, next_step, ended_by = answer.outcome, None, results.trigger_ended_by(order)
+    is_open = order.state in (OrderState.SENT, OrderState.LIVE)
+    if ended_by == "fired" and is_open:
+        outcome = "already_fired"
+        next_step = "Its condition was met and it was sent; it may still fill. Use cancel_order to cancel the rest."
+    elif not order.condition and is_open:
+        outcome = "not_armed"
+        next_step = "This order never waited for a trigger. Use cancel_order to cancel it."
+    elif answer.outcome == "refused" or ended_by != "disarmed":
+        outcome = "already_ended"
+    fields: dict[str, Any] = {"outcome": outcome, "order": results.order_view(order)}
+    if next_step:
+        fields["next_step"] = next_step
+    return Reading(fields, as_of_ns=as_of_ns, sequence=order.seq, stale=in_doubt(order))
 
 
 async def conclude_cancel_all(_call: Call, _write: Write, answer: messages.ReplyAnswer) -> Reading:
@@ -246,6 +274,16 @@ async def settled(call: Call, answer: messages.ReplyAnswer) -> tuple[messages.Or
             break  # the write stands as answered; only its newest state could not be read
         order, as_of_ns = found.order or order, found.time_ns
     return order, as_of_ns
+
+
+async def _expiry(call: Call, write: Write, order: messages.OrderRow) -> int:
+    """When an armed order's trigger ends unsent (UTC ns), 0 when never or not known: the write stands all the same."""
+    if isinstance(write.request, messages.ArmTrigger):
+        return write.request.expire_ns or 0 if order.state == OrderState.ARMED else 0
+    try:
+        return await expiry(call, order)
+    except RefusalError:
+        return 0
 
 
 async def _order_now(call: Call, write: Write) -> messages.OrderRow:

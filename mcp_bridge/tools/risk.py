@@ -33,6 +33,7 @@ async def get_trading_state(call: Call, _: arguments.NoArguments) -> Reading:
             "recovering": state.recovering,
             "new_orders_possible": not blocked and not state.recovering and bool(live),
             "kill_switches": engaged,
+            "order_lists_complete": not state.orders_unlisted,
             "engine_epoch": state.epoch,
             "venues": market.venue_views(call, hello, state),
         },

@@ -76,6 +76,10 @@ class FakeEngine:
     mode: str = "paper"
     epoch: int = 1
     stale: bool = False
+    gap_open: bool = False
+    trading_state: str = "T"
+    complete: bool = True
+    journal_begin_ns: int = 1
     silence_ms: int = 5
     session: int = 4
     lose: set[str] = field(default_factory=set)
@@ -151,13 +155,16 @@ class FakeEngine:
             {"name": name, "taker_fee_e6": taker, "maker_rebate_e6": maker, "orders": True}
             for name, (taker, maker, _) in FEES.items()
         ]
-        return {"version": "0", "mode": self.mode, "start_ns": 1, "venues": venues, "accounts": [], "agents": []}
+        return {
+            "version": "0", "mode": self.mode, "start_ns": 1, "journal_begin_ns": self.journal_begin_ns,
+            "venues": venues, "accounts": [], "agents": [],
+        }  # fmt: skip
 
     def _state(self, _: dict[str, Any]) -> dict[str, Any]:
         venues = [
             {
                 "name": name,
-                "feed": {"state": 1, "stale": self.stale, "gap_open": False, "feed_heard_ns": self._heard()},
+                "feed": {"state": 1, "stale": self.stale, "gap_open": self.gap_open, "feed_heard_ns": self._heard()},
                 "orders": {
                     "state": self.session, "next_urn": 1, "open_orders": 0, "ack_p50_ns": ack,
                     "ack_p99_ns": ack * 3, "acks": 10,
@@ -169,7 +176,7 @@ class FakeEngine:
         streams = [{"topic": "exec.desk", "stream": 1, "seq": len(self.fills)}]
         return {
             "mode": self.mode, "recovering": False, "kill": kill | self.killed, "durability": "crash",
-            "venues": venues, "streams": streams,
+            "venues": venues, "streams": streams, "orders_unlisted": 0 if self.complete else 1,
         }  # fmt: skip
 
     def _instruments(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -186,7 +193,8 @@ class FakeEngine:
         return {
             "venue": venue, "bid_e4": bid, "bid_shares": bid_shares, "ask_e4": ask, "ask_shares": ask_shares,
             "last_price_e4": bid, "last_shares": 10, "last_ns": 1, "seq": 77, "venue_ns": time.time_ns(),
-            "rx_ns": time.time_ns(), "feed_heard_ns": self._heard(), "stale": self.stale, "trading_state": "T",
+            "rx_ns": time.time_ns(), "feed_heard_ns": self._heard(), "stale": self.stale,
+            "trading_state": self.trading_state,
         }  # fmt: skip
 
     def _top(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -226,7 +234,7 @@ class FakeEngine:
             and (not request["open"] or order["state"] == OrderState.LIVE)
             and request.get("symbol", order["symbol"]) == order["symbol"]
         ]  # fmt: skip
-        return {"orders": rows[: request["max"]], "more": len(rows) > request["max"]}
+        return {"orders": rows[: request["max"]], "more": len(rows) > request["max"], "complete": self.complete}
 
     def _positions(self, _: dict[str, Any]) -> dict[str, Any]:
         return {
@@ -367,7 +375,7 @@ class FakeEngine:
             if order["state"] == OrderState.ARMED and request.get("symbol", order["symbol"]) == order["symbol"]
             and order["order_id"] > request.get("after", 0)
         ]  # fmt: skip
-        return {"triggers": rows[: request["max"]], "more": len(rows) > request["max"]}
+        return {"triggers": rows[: request["max"]], "more": len(rows) > request["max"], "complete": self.complete}
 
     def _cancel(self, request: dict[str, Any]) -> dict[str, Any]:
         order = self.orders.get((request["account"], request["client_order_id"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from fastpath.records import Reason
 from mcp_bridge.bridge import Bridge
 from mcp_bridge.registry import TOOLS
 from mcp_bridge.server import build_server
+from mcp_bridge.tools import account
 
 pytestmark = pytest.mark.anyio
 
@@ -177,6 +179,48 @@ async def test_not_received_needs_proof(place: Path) -> None:
         engine.ignore.add("order")
         error = await refuse(client, "get_order_status", SHORT_MS, client_order_id="h-1")
         assert error["code"] == "DEADLINE_EXCEEDED"
+
+
+ARMED = TRIGGER | {"client_order_id": "j-1", "expire_after_s": 60}
+
+
+async def test_what_an_earlier_journal_accepted_is_never_called_unreceived(
+    client: Client, engine: FakeEngine, bridge: Bridge
+) -> None:
+    await ask(client, "arm_trigger", **ARMED)
+    # A new day: the engine begins with an empty journal.
+    engine.orders.clear()
+    engine.contents.clear()
+    engine.journal_begin_ns = time.time_ns()
+    status = await ask(client, "get_order_status", client_order_id="j-1")
+    assert (status["receipt"], status["order"]) == ("NO_LONGER_HELD", None)
+    assert "new id" in status["meaning"] and "safe" not in status["meaning"]
+    error = await refuse(client, "arm_trigger", **ARMED)
+    assert (error["code"], error["outcome"]) == ("IDEMPOTENCY_CONFLICT", "accepted")
+    assert "before a person has looked" in error["message"]
+    assert engine.count("arm_trigger") == 1
+    # An id that this bridge never sent is still proved unknown.
+    assert (await ask(client, "get_order_status", client_order_id="j-9"))["receipt"] == "NOT_RECEIVED"
+
+
+@pytest.mark.parametrize("new_journal", [False, True], ids=["same journal", "new journal"])
+async def test_what_was_never_answered_before_a_new_journal_is_not_sent_again(
+    client: Client, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, new_journal: bool
+) -> None:
+    monkeypatch.setattr(account, "UNPROVEN_NS", 0)
+    engine.ignore.add("arm_trigger")
+    assert (await refuse(client, "arm_trigger", SHORT_MS, **ARMED))["outcome"] == "unknown"
+    engine.ignore.clear()
+    if new_journal:
+        engine.journal_begin_ns = time.time_ns()
+    status = await ask(client, "get_order_status", client_order_id="j-1")
+    assert status["receipt"] == ("NO_LONGER_HELD" if new_journal else "NOT_RECEIVED")
+    if new_journal:
+        error = await refuse(client, "arm_trigger", **ARMED)
+        assert (error["code"], error["outcome"]) == ("IDEMPOTENCY_CONFLICT", "unknown")
+        assert engine.orders == {}
+    else:
+        assert (await ask(client, "arm_trigger", **ARMED))["outcome"] == "accepted"
 
 
 async def test_unreadable_answer_to_a_write_is_unknown(place: Path) -> None:

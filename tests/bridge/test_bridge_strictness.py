@@ -14,7 +14,8 @@ from mcp import Client
 from mcp_bridge.arguments import PreviewOrder, SubmitOrder, parse
 from mcp_bridge.errors import RefusalError
 from mcp_bridge.money import average_e4, format_e4, format_e6, parse_e4
-from mcp_bridge.registry import TOOLS
+from mcp_bridge.registry import TOOLS, ToolSpec
+from mcp_bridge.schema import input_schema
 
 FULL = ORDER | {"client_order_id": "id-1"}
 
@@ -222,3 +223,36 @@ async def test_trace_id_is_the_callers(client: Client) -> None:
         assert len(answer["trace_id"]) == 32
         assert answer["trace_id"] != "0" * 32
     assert (await ask(client, "list_venues"))["trace_id"] != trace
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("tool", ["list_triggers", "list_open_orders"])
+async def test_a_cursor_is_an_order_id(client: Client, engine: FakeEngine, tool: str) -> None:
+    await ask(client, tool, page_cursor=str(2**64 - 1))
+    for cursor in (str(2**64), "9" * 20):
+        error = await refuse(client, tool, page_cursor=cursor)
+        assert (error["code"], error["field_errors"][0]["field"]) == ("INVALID_ARGUMENTS", "page_cursor")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("spec", TOOLS, ids=lambda spec: spec.name)
+async def test_no_number_is_too_large_to_be_refused(client: Client, engine: FakeEngine, spec: ToolSpec) -> None:
+    """Digits as long as the patterns let through and longer, integers around the bounds of 64 bits and far beyond."""
+    for name, kind in input_schema(spec.arguments)["properties"].items():
+        values: list[Any] = [2**63, 2**64, 10**30, -(2**63) - 1]
+        if kind.get("type") == "string":
+            values = [digit * length for length in (6, 9, 19, 20, 21) for digit in "19"]
+        for value in values:
+            given = {key: value for key, value in HUGE.items() if key in spec.arguments.model_fields} | {name: value}
+            result = await client.call_tool(spec.name, given)
+            body = result.structured_content or {}
+            assert body.get("code") != "INTERNAL", (name, value)
+
+
+HUGE: dict[str, Any] = {
+    "query": "A", "symbol": "AAPL", "venue": "velocity", "side": "buy", "quantity": "999999999", "order_type": "limit",
+    "limit_price": "429496.7295", "routing": "velocity", "client_order_id": "huge", "new_client_order_id": "huge-2",
+    "condition": "ask_at_or_above", "trigger_price": "429496.7295", "expire_after_s": 86_400, "scope": "agent",
+    "new_quantity": "999999999", "new_limit_price": "429496.7295", "reason_text": "drill",
+    "max_quote_age_ms": 3_600_000,
+}  # fmt: skip

@@ -175,7 +175,11 @@ async def test_health_and_readiness(bridge: Bridge, engine: FakeEngine) -> None:
         base = url.removesuffix("/mcp")
         ready = await http.get(f"{base}/readyz")
         assert (ready.status_code, ready.json()["engine"], ready.json()["mode"]) == (200, "ok", "paper")
-        engine.ignore.add("hello")
+        assert ready.json()["order_lists"] == "complete"
+        engine.complete = False
+        partial = await http.get(f"{base}/readyz")
+        assert (partial.status_code, partial.json()["order_lists"]) == (200, "incomplete")
+        engine.ignore.add("state")
         late = await http.get(f"{base}/readyz")
         assert (late.status_code, late.json()["engine"]) == (503, "unreachable")
 
