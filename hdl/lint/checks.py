@@ -21,6 +21,9 @@ from parsed import HERE, ROOT, RTL, parse
 from register_map import register_map
 from subset import bare, structure, style
 
+#: What a bus of AXI shakes hands with: no way from an input to one of these without a register, whatever the list says.
+HANDSHAKE = re.compile(r"[sm]_axi[sl]_\w*(?:valid|ready)")
+
 
 def clocking(module: Module, allowed: dict[str, Any]) -> Iterator[str]:
     """One clock, rising; resets as the allow-list says."""
@@ -47,6 +50,8 @@ def apart(module: Module, reached: Depths, allowed: dict[str, Any]) -> Iterator[
                 yield f"combinational path {source} -> {output}"
             else:
                 used.add(hit)
+                if HANDSHAKE.fullmatch(output):
+                    yield f"combinational path that no list allows, to a handshake: {source} -> {output}"
     for rule in sorted(set(exempt) - used):
         yield f"allowed combinational path that does not exist: {rule}"
 

@@ -195,6 +195,8 @@ def walk(found: Source, registers: tuple[str, ...], limit: int) -> Machine | Non
             try:
                 for name, tree in zip(registers, trees, strict=True):
                     node = meaning.value(tree, now)
+                    while isinstance(node, v.Identifier) and node.name in meaning.wires:  # a next state made elsewhere
+                        node = meaning.value(meaning.wires[node.name], now)
                     wide = found.widths.get(name)
                     if node is None:
                         target.append(known[name])

@@ -104,6 +104,25 @@ def test_planted_errors_are_found(tmp_path: Path, changes: list[tuple[str, str]]
     assert complaint in walk(tmp_path, *changes)[1]
 
 
+def test_a_next_state_made_in_another_block_is_followed(tmp_path: Path) -> None:
+    clocked = "        else\n            case (state)"
+    block = "    reg [1:0] next;\n    always @* begin\n        next = state;\n            case (state)"
+    apart = "        else\n            state <= next;\n" + block
+    changes = [
+        (clocked, apart),
+        ("if (go) state <= RUN;", "if (go) next = RUN;"),
+        ("if (stop) state <= REST;", "if (stop) next = REST;"),
+        ("REST: state <= go ? RUN : IDLE;", "REST: next = go ? RUN : IDLE;"),
+        ("default: state <= IDLE;\n            endcase", "default: next = IDLE;\n            endcase\n    end"),
+    ]
+    found, wrong = walk(tmp_path, *changes)
+    assert wrong == []
+    plain, _ = walk(tmp_path)
+    assert moves(next(one for one in found if one.named)) == moves(next(one for one in plain if one.named))
+    stuck = [*changes[:2], ("if (stop) state <= REST;", "if (stop) next = IDLE;"), *changes[3:]]
+    assert "state register state: REST is never reached from IDLE" in walk(tmp_path, *stuck)[1]
+
+
 def test_a_complete_case_needs_no_default(tmp_path: Path) -> None:
     four = [
         ("    reg [1:0] state;", "    localparam [1:0] HOLD = 2'd3;\n    reg [1:0] state;"),
