@@ -32,26 +32,26 @@ class Register(IntEnum):
     SESSION_0 = 0x050  # MoldUDP64 session to accept, characters 0 to 3, the first lowest; all zero: the first one heard
     SESSION_1 = 0x054  # Characters 4 to 7
     SESSION_2 = 0x058  # Characters 8 and 9
-    FIRST_SEQ_LO = 0x060  # First sequence to expect, low half; 0: that of the first packet
+    FIRST_SEQ_LO = 0x060  # First sequence to expect, low half; 0: that of the first good packet. Acts only at RESYNC
     FIRST_SEQ_HI = 0x064  # High half
     GAP_WAIT = 0x068  # Cycles to wait for the other line before a gap is told lost
-    SILENCE = 0x06C  # Cycles without a packet after which a line is down
+    SILENCE = 0x06C  # Cycles without a good packet after which a line is down; 0: never. Lowered below what has passed, it acts only after the line's next good packet
     EXPECTED_SEQ_LO = 0x070  # Next expected sequence; reading it holds EXPECTED_SEQ_HI
     EXPECTED_SEQ_HI = 0x074  # High half, as it was when EXPECTED_SEQ_LO was read
-    FILTER = 0x080  # Enter a stock locate into the symbol filter
-    MARK = 0x084  # Set or clear one symbol's stale mark
+    FILTER = 0x080  # Enter a stock locate into the symbol filter. Before STATUS.FILTER_READY, or with a symbol index beyond CAPS, it is answered OKAY and changes nothing
+    MARK = 0x084  # Set or clear one symbol's stale mark. It takes its place among the messages; one written while the one before still waits for its place replaces it, also with a symbol index beyond CAPS, which alone changes nothing
     LIMIT_QUANTITY = 0x090  # Limits to be written: shares of one order
     LIMIT_NOTIONAL_LO = 0x094  # price x shares of one order, 1/10000 dollar, low half
     LIMIT_NOTIONAL_HI = 0x098  # High half
     LIMIT_COLLAR = 0x09C  # Basis points the limit price may go through the far side
     LIMIT_BUY_ROOM = 0x0A0  # Shares that may still be bought; every order that passes takes its own off
     LIMIT_SELL_ROOM = 0x0A4  # Shares that may still be sold
-    LIMIT_WRITE = 0x0A8  # Writes the limits above to a symbol
+    LIMIT_WRITE = 0x0A8  # Writes the limits above to a symbol. Before STATUS.READY, or with a symbol index beyond CAPS, it is answered OKAY and changes nothing
     RATE_PERIOD = 0x0B0  # Cycles for each order allowed; 0: none is
     RATE_BURST = 0x0B4  # Orders that may leave at once
-    DUP_WINDOW_LO = 0x0B8  # Cycles in which the same order is refused, low half; 0: check off
+    DUP_WINDOW_LO = 0x0B8  # Cycles in which the same order is refused, low half; 0: check off. The cycle counter has 48 bits: of the last orders, one that is 2^48 cycles old looks new once more and is refused again as long
     DUP_WINDOW_HI = 0x0BC  # High half
-    NEXT_URN = 0x0C0  # Order number of the next order that leaves; counts by itself
+    NEXT_URN = 0x0C0  # Order number of the next order that leaves; counts by itself, and through 0 at the end: the host writes another before
     TEMPLATE_LO = 0x0D0  # Template bytes 0 to 3 of a word of 8, byte 0 lowest
     TEMPLATE_HI = 0x0D4  # Bytes 4 to 7
     TEMPLATE_WRITE = 0x0D8  # Writes the word above into a slot's template, which is unsealed by it
@@ -64,11 +64,11 @@ class Register(IntEnum):
     FIRED = 0x114  # Slots that fired since they were armed
     EXPIRED = 0x118  # Slots that expired unfired
     DISARMED = 0x11C  # Slots that were disarmed unfired
-    SENT = 0x120  # Slots whose order passed the gate since they were armed
+    SENT = 0x120  # Slots whose order passed the gate since they were armed. A verdict that falls as its slot is armed again is not shown
     REFUSED = 0x124  # Slots whose order was refused
     REASON_SLOT = 0x128  # Slot whose reasons REASONS shows
     REASONS = 0x12C  # Why the order of REASON_SLOT was refused, a bit for each check that failed
-    LATENCY_MIN = 0x180  # Cycles from a message's last byte to its record, least since reset
+    LATENCY_MIN = 0x180  # Cycles from a message's last byte to its record, least since reset. Every record counts, also those of notices and marks, from the cycle in which they came up
     LATENCY_MAX = 0x184  # Most
     LATENCY_COUNT = 0x188  # Records
     LATENCY_SUM_LO = 0x18C  # Sum of cycles; reading it holds LATENCY_SUM_HI
@@ -105,14 +105,14 @@ class Register(IntEnum):
     COUNT_UNHELD_B = 0x234  # The other way round
     COUNT_HOLD_FULL_A = 0x238  # Messages of line A that did not fit its hold
     COUNT_HOLD_FULL_B = 0x23C  # Of line B
-    COUNT_MESSAGES = 0x240  # Messages and notices of the feed half
+    COUNT_MESSAGES = 0x240  # Messages that left the feed half, notices not among them
     COUNT_GAPS = 0x244  # Gaps told lost
     COUNT_QUEUED = 0x248  # Messages that waited before the book
     COUNT_LOST = 0x24C  # Messages lost before the book; every book is stale
     COUNT_UNTRACKED = 0x250  # Messages of symbols that are not tracked
     COUNT_UNKNOWN_TYPE = 0x254  # Messages of unknown type
     COUNT_WRONG_LENGTH = 0x258  # Messages of a wrong length
-    COUNT_BAD_FIELD = 0x25C  # Messages refused for a field
+    COUNT_BAD_FIELD = 0x25C  # Messages of A, F, P or Q refused for their shares or price, without a record. Not counted: A, F and P that have no known side as well as such a fault, a P of no known side, E, C and X of 0 shares
     COUNT_UNKNOWN_REF = 0x260  # References not in the book
     COUNT_CONTRADICTION = 0x264  # Messages that contradict the book
     COUNT_TABLE_FULL = 0x268  # Orders that did not fit the table
@@ -287,9 +287,9 @@ FIELDS: dict[Register, dict[str, Field]] = {
         'LINE_B': Field(5, 1),  # line B is listened to
     },
     Register.COMMAND: {
-        'RESET_BOOK': Field(0, 1),  # forget every order and level; messages are lost until STATUS.READY
-        'CLEAR_STALE': Field(1, 1),  # the host has rebuilt its books: not every book is stale any more
-        'RESYNC': Field(2, 1),  # take the next packet's sequence as the expected one
+        'RESET_BOOK': Field(0, 1),  # forget every order, level and stale mark, and a MARK that still waits; messages are lost until STATUS.READY
+        'CLEAR_STALE': Field(1, 1),  # the host has rebuilt its books: not every book is stale any more. It wipes every loss up to now, also one that the host has not heard of yet, so: set CTRL.KILL; clear; then take every record that is there and read every COUNT_* of a loss (REFUSED_A, REFUSED_B, GAPS, LOST, DROPPED, BROKEN); clear CTRL.KILL only when none of them is newer than the rebuilt books, else begin again
+        'RESYNC': Field(2, 1),  # forget the feed's session, the messages held and the place in the stream; then expect FIRST_SEQ, or where that is 0 the sequence of the next good packet. A sound packet that was arriving is told as FRAME_BAD (BAD_FIELD), none of its messages having left
     },
     Register.STATUS: {
         'READY': Field(0, 1),  # tables are cleared

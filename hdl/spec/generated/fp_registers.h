@@ -33,11 +33,11 @@
 #define FP_REG_CTRL_LINE_B_LSB 5 /* line B is listened to */
 #define FP_REG_CTRL_LINE_B_MASK 0x1u
 #define FP_REG_COMMAND 0x014 /* wo: Does once what is written */
-#define FP_REG_COMMAND_RESET_BOOK_LSB 0 /* forget every order and level; messages are lost until STATUS.READY */
+#define FP_REG_COMMAND_RESET_BOOK_LSB 0 /* forget every order, level and stale mark, and a MARK that still waits; messages are lost until STATUS.READY */
 #define FP_REG_COMMAND_RESET_BOOK_MASK 0x1u
-#define FP_REG_COMMAND_CLEAR_STALE_LSB 1 /* the host has rebuilt its books: not every book is stale any more */
+#define FP_REG_COMMAND_CLEAR_STALE_LSB 1 /* the host has rebuilt its books: not every book is stale any more. It wipes every loss up to now, also one that the host has not heard of yet, so: set CTRL.KILL; clear; then take every record that is there and read every COUNT_* of a loss (REFUSED_A, REFUSED_B, GAPS, LOST, DROPPED, BROKEN); clear CTRL.KILL only when none of them is newer than the rebuilt books, else begin again */
 #define FP_REG_COMMAND_CLEAR_STALE_MASK 0x1u
-#define FP_REG_COMMAND_RESYNC_LSB 2 /* take the next packet's sequence as the expected one */
+#define FP_REG_COMMAND_RESYNC_LSB 2 /* forget the feed's session, the messages held and the place in the stream; then expect FIRST_SEQ, or where that is 0 the sequence of the next good packet. A sound packet that was arriving is told as FRAME_BAD (BAD_FIELD), none of its messages having left */
 #define FP_REG_COMMAND_RESYNC_MASK 0x1u
 #define FP_REG_STATUS 0x018 /* ro: State */
 #define FP_REG_STATUS_READY_LSB 0 /* tables are cleared */
@@ -70,20 +70,20 @@
 #define FP_REG_SESSION_0 0x050 /* rw: MoldUDP64 session to accept, characters 0 to 3, the first lowest; all zero: the first one heard */
 #define FP_REG_SESSION_1 0x054 /* rw: Characters 4 to 7 */
 #define FP_REG_SESSION_2 0x058 /* rw: Characters 8 and 9 */
-#define FP_REG_FIRST_SEQ_LO 0x060 /* rw: First sequence to expect, low half; 0: that of the first packet */
+#define FP_REG_FIRST_SEQ_LO 0x060 /* rw: First sequence to expect, low half; 0: that of the first good packet. Acts only at RESYNC */
 #define FP_REG_FIRST_SEQ_HI 0x064 /* rw: High half */
 #define FP_REG_GAP_WAIT 0x068 /* rw: Cycles to wait for the other line before a gap is told lost */
-#define FP_REG_SILENCE 0x06c /* rw: Cycles without a packet after which a line is down */
+#define FP_REG_SILENCE 0x06c /* rw: Cycles without a good packet after which a line is down; 0: never. Lowered below what has passed, it acts only after the line's next good packet */
 #define FP_REG_EXPECTED_SEQ_LO 0x070 /* ro: Next expected sequence; reading it holds EXPECTED_SEQ_HI */
 #define FP_REG_EXPECTED_SEQ_HI 0x074 /* ro: High half, as it was when EXPECTED_SEQ_LO was read */
-#define FP_REG_FILTER 0x080 /* wo: Enter a stock locate into the symbol filter */
+#define FP_REG_FILTER 0x080 /* wo: Enter a stock locate into the symbol filter. Before STATUS.FILTER_READY, or with a symbol index beyond CAPS, it is answered OKAY and changes nothing */
 #define FP_REG_FILTER_LOCATE_LSB 0 /* stock locate */
 #define FP_REG_FILTER_LOCATE_MASK 0xffffu
 #define FP_REG_FILTER_SYMBOL_LSB 16 /* its symbol index */
 #define FP_REG_FILTER_SYMBOL_MASK 0x3ffu
 #define FP_REG_FILTER_TRACKED_LSB 31 /* 0: take it out */
 #define FP_REG_FILTER_TRACKED_MASK 0x1u
-#define FP_REG_MARK 0x084 /* wo: Set or clear one symbol's stale mark */
+#define FP_REG_MARK 0x084 /* wo: Set or clear one symbol's stale mark. It takes its place among the messages; one written while the one before still waits for its place replaces it, also with a symbol index beyond CAPS, which alone changes nothing */
 #define FP_REG_MARK_SYMBOL_LSB 0 /* symbol index */
 #define FP_REG_MARK_SYMBOL_MASK 0x3ffu
 #define FP_REG_MARK_CODE_LSB 16 /* 0: clear; else the positive error told in the STALE event */
@@ -94,16 +94,16 @@
 #define FP_REG_LIMIT_COLLAR 0x09c /* rw: Basis points the limit price may go through the far side */
 #define FP_REG_LIMIT_BUY_ROOM 0x0a0 /* rw: Shares that may still be bought; every order that passes takes its own off */
 #define FP_REG_LIMIT_SELL_ROOM 0x0a4 /* rw: Shares that may still be sold */
-#define FP_REG_LIMIT_WRITE 0x0a8 /* wo: Writes the limits above to a symbol */
+#define FP_REG_LIMIT_WRITE 0x0a8 /* wo: Writes the limits above to a symbol. Before STATUS.READY, or with a symbol index beyond CAPS, it is answered OKAY and changes nothing */
 #define FP_REG_LIMIT_WRITE_SYMBOL_LSB 0 /* symbol index */
 #define FP_REG_LIMIT_WRITE_SYMBOL_MASK 0x3ffu
 #define FP_REG_LIMIT_WRITE_ENABLE_LSB 31 /* the symbol may be traded */
 #define FP_REG_LIMIT_WRITE_ENABLE_MASK 0x1u
 #define FP_REG_RATE_PERIOD 0x0b0 /* rw: Cycles for each order allowed; 0: none is */
 #define FP_REG_RATE_BURST 0x0b4 /* rw: Orders that may leave at once */
-#define FP_REG_DUP_WINDOW_LO 0x0b8 /* rw: Cycles in which the same order is refused, low half; 0: check off */
+#define FP_REG_DUP_WINDOW_LO 0x0b8 /* rw: Cycles in which the same order is refused, low half; 0: check off. The cycle counter has 48 bits: of the last orders, one that is 2^48 cycles old looks new once more and is refused again as long */
 #define FP_REG_DUP_WINDOW_HI 0x0bc /* rw: High half */
-#define FP_REG_NEXT_URN 0x0c0 /* rwv: Order number of the next order that leaves; counts by itself */
+#define FP_REG_NEXT_URN 0x0c0 /* rwv: Order number of the next order that leaves; counts by itself, and through 0 at the end: the host writes another before */
 #define FP_REG_TEMPLATE_LO 0x0d0 /* rw: Template bytes 0 to 3 of a word of 8, byte 0 lowest */
 #define FP_REG_TEMPLATE_HI 0x0d4 /* rw: Bytes 4 to 7 */
 #define FP_REG_TEMPLATE_WRITE 0x0d8 /* wo: Writes the word above into a slot's template, which is unsealed by it */
@@ -132,7 +132,7 @@
 #define FP_REG_FIRED 0x114 /* ro: Slots that fired since they were armed */
 #define FP_REG_EXPIRED 0x118 /* ro: Slots that expired unfired */
 #define FP_REG_DISARMED 0x11c /* ro: Slots that were disarmed unfired */
-#define FP_REG_SENT 0x120 /* ro: Slots whose order passed the gate since they were armed */
+#define FP_REG_SENT 0x120 /* ro: Slots whose order passed the gate since they were armed. A verdict that falls as its slot is armed again is not shown */
 #define FP_REG_REFUSED 0x124 /* ro: Slots whose order was refused */
 #define FP_REG_REASON_SLOT 0x128 /* rw: Slot whose reasons REASONS shows */
 #define FP_REG_REASONS 0x12c /* ro: Why the order of REASON_SLOT was refused, a bit for each check that failed */
@@ -162,7 +162,7 @@
 #define FP_REG_REASONS_ORDER_MASK 0x1u
 #define FP_REG_REASONS_SESSION_LSB 12 /* no order session */
 #define FP_REG_REASONS_SESSION_MASK 0x1u
-#define FP_REG_LATENCY_MIN 0x180 /* ro: Cycles from a message's last byte to its record, least since reset */
+#define FP_REG_LATENCY_MIN 0x180 /* ro: Cycles from a message's last byte to its record, least since reset. Every record counts, also those of notices and marks, from the cycle in which they came up */
 #define FP_REG_LATENCY_MAX 0x184 /* ro: Most */
 #define FP_REG_LATENCY_COUNT 0x188 /* ro: Records */
 #define FP_REG_LATENCY_SUM_LO 0x18c /* ro: Sum of cycles; reading it holds LATENCY_SUM_HI */
@@ -199,14 +199,14 @@
 #define FP_REG_COUNT_UNHELD_B 0x234 /* ro: The other way round */
 #define FP_REG_COUNT_HOLD_FULL_A 0x238 /* ro: Messages of line A that did not fit its hold */
 #define FP_REG_COUNT_HOLD_FULL_B 0x23c /* ro: Of line B */
-#define FP_REG_COUNT_MESSAGES 0x240 /* ro: Messages and notices of the feed half */
+#define FP_REG_COUNT_MESSAGES 0x240 /* ro: Messages that left the feed half, notices not among them */
 #define FP_REG_COUNT_GAPS 0x244 /* ro: Gaps told lost */
 #define FP_REG_COUNT_QUEUED 0x248 /* ro: Messages that waited before the book */
 #define FP_REG_COUNT_LOST 0x24c /* ro: Messages lost before the book; every book is stale */
 #define FP_REG_COUNT_UNTRACKED 0x250 /* ro: Messages of symbols that are not tracked */
 #define FP_REG_COUNT_UNKNOWN_TYPE 0x254 /* ro: Messages of unknown type */
 #define FP_REG_COUNT_WRONG_LENGTH 0x258 /* ro: Messages of a wrong length */
-#define FP_REG_COUNT_BAD_FIELD 0x25c /* ro: Messages refused for a field */
+#define FP_REG_COUNT_BAD_FIELD 0x25c /* ro: Messages of A, F, P or Q refused for their shares or price, without a record. Not counted: A, F and P that have no known side as well as such a fault, a P of no known side, E, C and X of 0 shares */
 #define FP_REG_COUNT_UNKNOWN_REF 0x260 /* ro: References not in the book */
 #define FP_REG_COUNT_CONTRADICTION 0x264 /* ro: Messages that contradict the book */
 #define FP_REG_COUNT_TABLE_FULL 0x268 /* ro: Orders that did not fit the table */
