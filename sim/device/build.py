@@ -40,9 +40,9 @@ VERILATED_FLAGS = [
 DRIVER_C = [
     *(DEVICE / name for name in ("lockstep.c", "window.c", "compare.c", "source.c")),
     *(CORE / "book" / name for name in ("book.c", "book_query.c", "book_audit.c", "ladder.c", "orders.c")),
-    *(CORE / "wire" / name for name in ("mold.c", "net.c", "pcap.c", "layout.c", "itch.c")),
+    *(CORE / "wire" / name for name in ("mold.c", "mold_rx.c", "net.c", "pcap.c", "layout.c", "itch.c")),
 ]
-DRIVERS = {"cosim": ["cosim.c"], "hostile": ["hostile.c", "hostile_frames.c"]}
+DRIVERS = {"cosim": ["cosim.c"], "hostile": ["hostile.c", "hostile_frames.c", "hostile_judge.c"]}
 GENERATOR = ROOT / "bench" / "stream" / "generate.c"
 #: Messages, seed, symbols and peak of the day that a profiled card is measured with.
 TRAINING = ("20000", "3", "256", "2000")

@@ -20,13 +20,16 @@ enum fp_damage {
     FP_DAMAGE_HEADERS,   /* IP and UDP header fields lie */
     FP_DAMAGE_TAIL,      /* bytes behind the last block */
     FP_DAMAGE_CONTENT,   /* bits within messages */
+    FP_DAMAGE_QUIET,     /* a heartbeat or an end of session, its sequence good or jumping, sometimes with bytes behind it */
+    FP_DAMAGE_SHORT,     /* a message cut to 1..13 bytes, what follows moved up */
+    FP_DAMAGE_TWO,       /* two of these, one after the other */
     FP_DAMAGE_KINDS
 };
 
 const char *fp_damage_name(enum fp_damage kind);
 uint64_t fp_damage_random(uint64_t *state);
 uint32_t fp_damage_below(uint64_t *state, uint32_t n);
-/* Damages a frame that fp_net_put_udp built, untagged, in place; the room must be 64 bytes more than a full frame. Returns the
+/* Damages a frame that fp_net_put_udp built, untagged, in place; the room must be 96 bytes more than a full frame (1,514). Returns the
  * new length, at least 1; *bad_fcs is set to 0 or 1. */
 size_t fp_damage(enum fp_damage kind, uint64_t *state, uint8_t *frame, size_t length, int *bad_fcs);
 

@@ -4,11 +4,11 @@
 #include "wire/net.h"
 #include <string.h>
 
-enum { IP = FP_NET_ETH_LEN, UDP = IP + FP_NET_IP_LEN, MOLD = UDP + FP_NET_UDP_LEN, BLOCKS = MOLD + FP_MOLD_HEADER_LEN, LONGEST = 1500 };
+enum { IP = FP_NET_ETH_LEN, UDP = IP + FP_NET_IP_LEN, MOLD = UDP + FP_NET_UDP_LEN, BLOCKS = MOLD + FP_MOLD_HEADER_LEN, LONGEST = 1600 /* more than MoldUDP64 has */ };
 
 const char *fp_damage_name(enum fp_damage kind) {
     static const char *const names[] = {"flip", "fcs", "cut", "cut_sealed", "flip_sealed", "block", "count", "session", "sequence", "noise",
-                                        "harmless", "headers", "tail", "content"};
+                                        "harmless", "headers", "tail", "content", "quiet", "short", "two"};
     return names[kind];
 }
 
@@ -123,6 +123,15 @@ static size_t noise(uint64_t *state, uint8_t *frame) {
     return length;
 }
 
+static size_t shorten(uint64_t *state, uint8_t *frame, size_t length) {
+    size_t at = some_block(state, frame, length), had = (size_t)frame[at] << 8 | frame[at + 1], size = 1 + fp_damage_below(state, 13);
+    if (size >= had || at + 2 + had > length)
+        return length;
+    memmove(frame + at + 2 + size, frame + at + 2 + had, length - at - 2 - had);
+    put16(frame + at, (uint32_t)size);
+    return length - had + size;
+}
+
 static size_t harmless(uint64_t *state, uint8_t *frame, size_t length) {
     switch (fp_damage_below(state, 3)) {
     case 0: { /* padding */
@@ -140,6 +149,17 @@ static size_t harmless(uint64_t *state, uint8_t *frame, size_t length) {
         put16(frame + UDP + 6, 0);
         return length;
     }
+}
+
+static size_t two(uint64_t *state, uint8_t *frame, size_t length, int *bad_fcs) {
+    static const enum fp_damage first[] = {FP_DAMAGE_NOISE, FP_DAMAGE_SESSION, FP_DAMAGE_SEQUENCE, FP_DAMAGE_COUNT, FP_DAMAGE_TAIL, FP_DAMAGE_SHORT},
+                                second[] = {FP_DAMAGE_FLIP, FP_DAMAGE_FCS, FP_DAMAGE_CUT, FP_DAMAGE_SHORT, FP_DAMAGE_SESSION, FP_DAMAGE_SEQUENCE, FP_DAMAGE_HEADERS};
+    enum fp_damage one = first[fp_damage_below(state, sizeof first / sizeof *first)];
+    length = fp_damage(one, state, frame, length, bad_fcs);
+    if (length < 2)
+        return length;
+    /* Noise has no fields to be wrong in. */
+    return fp_damage(second[fp_damage_below(state, one == FP_DAMAGE_NOISE ? 3 : sizeof second / sizeof *second)], state, frame, length, bad_fcs);
 }
 
 size_t fp_damage(enum fp_damage kind, uint64_t *state, uint8_t *frame, size_t length, int *bad_fcs) {
@@ -189,6 +209,18 @@ size_t fp_damage(enum fp_damage kind, uint64_t *state, uint8_t *frame, size_t le
     case FP_DAMAGE_TAIL:
         for (uint32_t more = 1 + fp_damage_below(state, 40); more; more--)
             frame[length++] = (uint8_t)fp_damage_random(state);
+        break;
+    case FP_DAMAGE_QUIET:
+        put16(frame + MOLD + 18, fp_damage_below(state, 2) ? 0xFFFF : 0);
+        if (fp_damage_below(state, 2))
+            put64(frame + MOLD + 10, jump(state, get64(frame + MOLD + 10)));
+        if (fp_damage_below(state, 8))
+            length = BLOCKS;
+        break;
+    case FP_DAMAGE_TWO:
+        return two(state, frame, length, bad_fcs);
+    case FP_DAMAGE_SHORT:
+        length = shorten(state, frame, length);
         break;
     default:
         at = some_block(state, frame, length) + 2;

@@ -3,7 +3,8 @@
 Co-simulation of ten million messages of every type, on one line and on both with loss; the published files; a million
 damaged frames through each card; the worst streams at full rate; ten thousand trigger scenarios; the speed. Each step's
 findings go to build/device/nightly.json as they come; a step that finds a difference does not stop the ones behind it.
-`--page` writes docs/reference/card-nightly.md from them, and runs nothing.
+What could not run, for want of a file or a tool, is named with its reason (`not_run`) and never counts as passed.
+`--page` writes docs/reference/card-nightly.md from the findings, and runs nothing.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from fastpath.records import Error
 from sim.device.build import BUILD, ROOT, BuildError
 from sim.device.cosim import cosim
 from sim.device.day import generated
@@ -44,13 +46,15 @@ def both_lines(scale: float) -> dict[str, Any]:
     return {"passed": found["equal"], **found}
 
 
-def files(_scale: float) -> dict[str, Any]:
-    """The published files, where they are."""
-    paths = [path for pattern in FILES for path in sorted(DATA.glob(pattern))]
-    if not paths:
-        return {"passed": True, "skipped": "no published files on this machine"}
-    found = {path.name: cosim(path, {"checkpoint": 1000}, "fast") for path in paths}
-    return {"passed": all(one["equal"] for one in found.values()), "files": found}
+def files(_scale: float, data: Path = DATA) -> dict[str, Any]:
+    """The published files. A pattern that matches none is not run, and the step has then not passed."""
+    matches = {pattern: sorted(data.glob(pattern)) for pattern in FILES}
+    missing = {pattern: "no such file on this machine" for pattern, paths in matches.items() if not paths}
+    found = {path.name: cosim(path, {"checkpoint": 1000}, "fast") for paths in matches.values() for path in paths}
+    passed: bool | None = all(one["equal"] for one in found.values())
+    if passed and missing:
+        passed = None
+    return {"passed": passed, "files": found, "not_run": missing}
 
 
 def damaged(scale: float, safe: bool) -> dict[str, Any]:
@@ -95,18 +99,34 @@ def lockstep_line(found: dict[str, Any]) -> str:
     return text
 
 
-def rows(name: str, found: dict[str, Any]) -> list[tuple[str, str]]:
-    """A step's rows of the page: what ran, what was seen."""
+def failure(found: dict[str, Any]) -> str:
+    """Why a run that ended early did, or an empty text."""
+    return str(found.get("reason") or found.get("why") or "") if found["passed"] is False else ""
+
+
+def rows(name: str, found: dict[str, Any]) -> list[tuple[str, str, bool | None]]:
+    """A step's rows of the page: what ran, what was seen, whether it is as it should be (None: not run)."""
+    passed = found["passed"]
+    missing: list[tuple[str, str, bool | None]] = [
+        (f"{name}: {what}" if what != name else name, f"not run: {why}", None)
+        for what, why in found.get("not_run", {}).items()
+    ]
+    if failure(found):
+        return [(name, f"stopped: {failure(found)}", passed), *missing]
+    if name in found.get("not_run", {}):
+        return missing
     if name in ("day", "both_lines"):
-        return [(name, lockstep_line(found))]
+        return [(name, lockstep_line(found), passed), *missing]
     if name == "files":
-        return [(f"files: {file}", lockstep_line(one)) for file, one in found.get("files", {}).items()]
+        ran = [(f"files: {file}", lockstep_line(one), one["equal"]) for file, one in found["files"].items()]
+        return [*ran, *missing]
     if name == "full_rate":
         return [
             (
                 f"full_rate: {stream}",
                 f"{one['messages']:,} messages on each line, {one['cycles_per_message']} cycles a message, "
                 f"{one['lost'] + one['dropped_records'] + one['hold_full'] + one['refused']} lost or refused, {one['gaps']} gaps",
+                one["held"],
             )
             for stream, one in found["streams"].items()
         ]
@@ -118,16 +138,57 @@ def rows(name: str, found: dict[str, Any]) -> list[tuple[str, str]]:
                 f"{found['scenarios']:,} scenarios, {found['armed']:,} armed, {found['fired']:,} fired ({found['orders_passed']:,} passed "
                 f"the gate), {found['resets']} resets, {found['lost']:,} packets lost; last byte to first order byte "
                 f"{least}..{most} cycles",
+                passed,
             )
         ]
+    if "rules" not in found:
+        return [(name, "not run: the findings are of an older judge, which did not compare refusals", None)]
+    by_rule = sum(rule["frames"] for rule in found["rules"])
+    by_pair = sum(pair["frames"] for pair in found["reason_pairs"])
     seen = (
-        f"{found['frames']:,} damaged frames of {len(found['damage'])} sorts among {found['good_frames']:,} good ones"
+        f"{found['frames']:,} damaged frames of {len(found['damage'])} sorts among {found['good_frames']:,} good ones, "
+        f"{found['messages']:,} messages, {found['compared']:,} records equal; {found['same_reason']:,} frames refused for the same "
+        f"reason, {by_pair:,} for another one that is listed, {by_rule:,} under a listed rule"
     )
-    return [(name, f"{seen}, {found['messages']:,} messages, {found['compared']:,} records equal")]
+    return [(name, seen, passed)]
+
+
+def exceptions(found: dict[str, Any]) -> list[str]:
+    """The page's part about where card and software may differ over a damaged frame, and how often they did."""
+    runs = [name for name in ("damaged", "damaged_safe") if "rules" in found.get(name, {})]
+    if not runs:
+        return []
+    heads = "".join(f" {run} |" for run in runs)
+    lines = [
+        "",
+        "## Damaged frames: where the card may differ from the software",
+        "",
+        "The software's verdict on each frame is that of its own code. The card refuses what it refuses, for the same reason, and "
+        "takes what it takes, but for these rules; any other difference stops the run. Numbers are frames.",
+        "",
+        f"| rule | what |{heads}",
+        "|---|---|" + "---|" * len(runs),
+    ]
+    for position, rule in enumerate(found[runs[0]]["rules"]):
+        counts = "".join(f" {found[run]['rules'][position]['frames']:,} |" for run in runs)
+        lines.append(f"| {rule['name']} | {rule['why']} |{counts}")
+    lines += [
+        "",
+        "Where several things are wrong with a frame the card may see another one first. Its reason must be true of the frame, and "
+        "the pair one of these:",
+        "",
+        f"| the software's reason | the card's | why |{heads}",
+        "|---|---|---|" + "---|" * len(runs),
+    ]
+    for position, pair in enumerate(found[runs[0]]["reason_pairs"]):
+        counts = "".join(f" {found[run]['reason_pairs'][position]['frames']:,} |" for run in runs)
+        software, card = (Error(-pair[who]).name for who in ("software", "card"))
+        lines.append(f"| {software} | {card} | {pair['why']} |{counts}")
+    return lines
 
 
 def page(found: dict[str, Any]) -> str:
-    """The page of one run's findings."""
+    """The page of one run's findings; a step without findings is shown as not run."""
     lines = [
         "# The long runs of the card",
         "",
@@ -138,9 +199,13 @@ def page(found: dict[str, Any]) -> str:
         "| run | seen | as it should be | seconds |",
         "|---|---|---|---|",
     ]
-    for name, result in found.items():
-        verdict, seconds = "yes" if result["passed"] else "NO", f"{result['seconds']:.0f}"
-        lines += [f"| {what} | {seen} | {verdict} | {seconds} |" for what, seen in rows(name, result)]
+    absent = {name: {"passed": None, "not_run": {name: "no findings of this step"}, "seconds": 0.0} for name in STEPS}
+    for name, result in {**absent, **found}.items():
+        for what, seen, passed in rows(name, result):
+            verdict = "not run" if passed is None else "yes" if passed else "NO"
+            seconds = "" if passed is None else f"{result['seconds']:.0f}"
+            lines.append(f"| {what} | {seen} | {verdict} | {seconds} |")
+    lines += exceptions(found)
     if "cycles_per_s" in (day := found.get("day", {})):
         lines += [
             "",
@@ -152,7 +217,7 @@ def page(found: dict[str, Any]) -> str:
 
 
 def main() -> int:
-    """Command line: 0 all passed, 1 not, 2 could not run."""
+    """Command line: 0 every step passed, 1 one did not, 2 none failed, but something could not run (it is named)."""
     parser = argparse.ArgumentParser(description="The long runs of the card.")
     parser.add_argument("steps", nargs="*", metavar="STEP", help=f"of {', '.join(STEPS)}; default all")
     parser.add_argument("--scale", type=float, default=1.0, help="of the usual length, for a trial")
@@ -179,13 +244,16 @@ def main() -> int:
         try:
             result = STEPS[name](arguments.scale)
         except BuildError as error:
-            print(error, file=sys.stderr)
-            return 2
+            result = {"passed": None, "not_run": {name: str(error)}}
         found[name] = {**result, "seconds": round(time.monotonic() - started, 1)}
-        print(f"{name}: {'passed' if result['passed'] else 'FAILED'} in {found[name]['seconds']} s", flush=True)
+        for what, why in result.get("not_run", {}).items():
+            print(f"{name}: {what} not run: {why}", flush=True)
+        verdict = "not run, or not all" if result["passed"] is None else "passed" if result["passed"] else "FAILED"
+        print(f"{name}: {verdict} in {found[name]['seconds']} s", flush=True)
         arguments.out.parent.mkdir(parents=True, exist_ok=True)
         arguments.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    return 0 if all(found[name]["passed"] for name in ran) else 1
+    verdicts = [found[name]["passed"] for name in ran]
+    return 1 if False in verdicts else 2 if None in verdicts else 0
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sim.device.hostile import DAMAGE, hostile
+from sim.device.hostile import DAMAGE, PLANTS, hostile
 
 pytestmark = [pytest.mark.usefixtures("built"), pytest.mark.timeout(900)]
 
@@ -19,6 +19,26 @@ def test_every_damage_is_judged_alike_and_the_next_good_frame_is_taken() -> None
     assert found["damage"]["session"]["taken"] == 0
     assert found["damage"]["fcs"]["messages_had_left"] > 50, "a card that cuts through tells of it"
     assert found["holes_given_up"] > 10
+    rules = {rule["name"]: rule["frames"] for rule in found["rules"]}
+    assert set(rules) == {"not_addressed", "short_message", "far_jump", "far_behind"}
+    assert all(rules[name] > 20 for name in ("not_addressed", "short_message", "far_jump"))
+    assert found["same_reason"] > 1000
+    assert found["session_ends"] > 20 and found["refused_after_end"] == found["session_ends"]
+    assert found["resyncs"] > 600, "streams begin again, most often at a small sequence"
+
+
+@pytest.mark.parametrize("plant", PLANTS)
+def test_a_judge_that_is_wrong_is_found_out(plant: str) -> None:
+    """Expects a refusal that does not come, a frame taken that is refused, another reason: each stops the run."""
+    wanted = {
+        "refused": "the card took a frame that the software refuses",
+        "taken": "the card refused a frame that the software takes",
+        "reason": "the card refused a frame for another reason",
+    }
+    found = hostile({"frames": 200, "seed": 7, "plant": plant, "damage": "harmless,session"}, quiet=True)
+    assert not found["alike"]
+    assert found["reason"] == wanted[plant]
+    assert "damaged frame (" in found["report"]
 
 
 def test_a_card_that_stores_and_forwards_lets_nothing_of_a_bad_frame_out() -> None:

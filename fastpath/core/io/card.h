@@ -1,5 +1,5 @@
-/* The FPGA card as a C library, behind the host interface that a driver would have; sim/device makes one of gw_top.v. Frames in,
- * records and order bytes out, host port written by functions.
+/* The FPGA card as a C library; sim/device makes one of gw_top.v. Frames in, records and order bytes out, host port written by
+ * functions: what a driver would have. Three calls go beyond that and say so: fp_card_fires, fp_card_trace, fp_card_orders.
  *
  * One thread per card; cards do not share anything. Time inside is clock cycles of 6.4 ns (156.25 MHz, 64 bits a cycle:
  * 10 Gb/s), never wall time. Every call below that "takes cycles" lets the whole card run on; records that leave
@@ -109,7 +109,8 @@ struct fp_card_fire {
     uint64_t out_cycle; /* of the verdict; the first order byte leaves in the cycle after */
     uint16_t slot, reasons; /* reasons 0: passed, the order left; else the bits of FP_REG_REASONS */
 };
-/* Verdicts since the last call, oldest first; the card keeps the last 1,024. */
+/* Verdicts since the last call, oldest first; the last 1,024 are kept. For checks: they are read from pins of the simulated top
+ * level, which no host port of a real card shows. */
 int fp_card_fires(struct fp_card *card, struct fp_card_fire *fires, int max);
 
 /* From a cycle on, write a waveform of the whole card (FST) to a file; until fp_card_close or a path of NULL. Only a card built
