@@ -54,7 +54,6 @@ sim-coverage: .make/sim ## code and functional coverage of the RTL benches, with
 hdl-check: .make/sim ## static checks of the RTL: subset, paths, depths, resets, state machines, register map
 	$(BIN)/python hdl/lint/checks.py $(ARGS)
 	$(BIN)/python hdl/lint/card.py --check
-	$(BIN)/python hdl/lint/fsm_page.py --check
 
 hdl-card: .make/sim ## draw the card's hierarchy and write the page of state machines again
 	$(BIN)/python hdl/lint/card.py

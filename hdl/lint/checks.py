@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import fsm
+import fsm_page
 from netgraph import Depths, Module, distances, read, search, way
 from parsed import HERE, ROOT, RTL, parse
 from register_map import register_map
@@ -192,6 +193,8 @@ def main() -> int:
     wrong += spec()
     wrong += asserted(allowed)
     wrong += fsm.judge(states, allowed["fsm_ends"])
+    for name in fsm_page.stale(fsm_page.pages(states, allowed["fsm_ends"]), fsm_page.DOCS):
+        wrong.append(f"{name}: not as the RTL is: run hdl/lint/fsm_page.py")
     wrong += [f"csr_axil: {complaint}" for complaint in register_map()]
     if arguments.svg:
         draw(library, arguments.top, arguments.svg)
