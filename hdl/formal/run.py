@@ -13,6 +13,7 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 import time
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
@@ -60,21 +61,33 @@ def tasks(name: str) -> list[str]:
     return after[: after.index("")]
 
 
-def prove(name: str, place: Path, task: str, limit_s: int) -> tuple[bool, str]:
+def prove(name: str, place: Path, task: str, limit_s: int, traced: bool) -> tuple[bool, str]:
     """Run one task of a proof. Returns (passed, what the solver said where it did not)."""
-    command = [str(BIN / "yowasp-sby"), "-f", *TOOLS, f"{name}.sby", task]
+    solver = [] if traced else ["--smtbmc", f"{sys.executable} {HERE / 'witness_only.py'}"]
+    command = [str(BIN / "yowasp-sby"), "-f", *TOOLS, *solver, f"{name}.sby", task]
     path = {"PATH": f"{BIN}:/usr/bin:/bin", "HOME": str(Path.home())}
-    try:
-        done = subprocess.run(
-            command, cwd=place, env=path, capture_output=True, text=True, timeout=limit_s, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return False, f"not done in {limit_s} s"
-    text = done.stdout + done.stderr
-    (place / f"{task}.txt").write_text(text, encoding="utf-8")
-    told = [line.split("##")[-1].strip() for line in text.splitlines() if "failed in" in line or "ERROR" in line]
-    failed = any(word in line for line in text.splitlines() for word in ("DONE (FAIL", "DONE (UNKNOWN", "DONE (ERROR"))
-    return done.returncode == 0 and not failed, "; ".join(told[:3]) or f"exit code {done.returncode}"
+    lines: list[str] = []
+    late = threading.Event()
+    bounded = ["/bin/sh", "-c", f'ulimit -t {limit_s}; exec "$@"', "sh", *command]  # also a solver that outlives sby
+    with subprocess.Popen(
+        bounded, cwd=place, env=path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as run:
+
+        def stop() -> None:
+            late.set()
+            run.terminate()
+
+        clock = threading.Timer(limit_s, stop)
+        clock.start()
+        for line in run.stdout or []:
+            lines.append(line)
+        clock.cancel()
+    (place / f"{task}.txt").write_text("".join(lines), encoding="utf-8")
+    told = [line.split("##")[-1].strip() for line in lines if "failed in" in line or "ERROR" in line]
+    if late.is_set():
+        told.insert(0, f"not done in {limit_s} s")
+    failed = any(word in line for line in lines for word in ("DONE (FAIL", "DONE (UNKNOWN", "DONE (ERROR"))
+    return run.returncode == 0 and not failed, "; ".join(told[:3]) or f"exit code {run.returncode}"
 
 
 def run_task(name: str, task: str, limit_s: int) -> Verdict:
@@ -82,7 +95,7 @@ def run_task(name: str, task: str, limit_s: int) -> Verdict:
     started = time.monotonic()
     place = BUILD / name / task
     stage(name, place)
-    passed, told = prove(name, place, task, limit_s)
+    passed, told = prove(name, place, task, limit_s, traced=task != "cover")
     return Verdict(name, task, passed, time.monotonic() - started, "" if passed else told)
 
 
@@ -98,7 +111,7 @@ def run_mutant(number: int, mutant: dict[str, Any], limit_s: int) -> Verdict:
         found, told = False, f"{mutant['file']} does not have once: {mutant['old']}"
     else:
         target.write_text(text.replace(mutant["old"], mutant["new"]), encoding="utf-8")
-        passed, told = prove(name, place, task, limit_s)
+        passed, told = prove(name, place, task, limit_s, traced=False)
         found = not passed and "failed in" in told
     return Verdict(name, task, found, time.monotonic() - started, "" if found else told, mutant["why"])
 
