@@ -53,15 +53,18 @@ At that moment every check looks again, with the real quote. What is refused the
 state `EXPIRED` with the check's `reason`, `trigger_ended_by` `refused`. It is not tried again; arm anew with a new id.
 Such refusals are: the symbol is halted (`HALTED`), the price is too far from the last trade (`FAT_FINGER`) or through
 the far side (`MARKET_IMPACT`), there is nothing to value the order with, as for a market order when the far side is
-empty (`NO_REFERENCE_PRICE`), the order session is down (`SESSION_DOWN`), a kill switch is engaged (`KILL_SWITCH`, told
-as `killed`), a limit has been used up or changed since, the quote is stale (`QUOTE_STALE`).
+empty (`NO_REFERENCE_PRICE`), a limit has been used up or changed since, the same order was just sent, the quote is
+stale (`QUOTE_STALE`).
+
+While a gap of the feed is open, and while the venue's order session is down or recovering, nothing fires and nothing
+ends. When that is over each trigger is looked at once: what is met then fires, what was met only meanwhile does not.
 
 | `watch` | meaning |
 |---|---|
 | `quote` | best bid and ask that the trigger looks at, with `feed_age_ms` and `is_stale`; null without one |
 | `condition_holds` | whether the condition holds on it at this moment; null when the quote is not live |
 | `can_fire` | false: if the condition were met now, the order would not go out |
-| `blocked_by` | why not, as far as can be seen without the order's size and price |
+| `blocked_by` | why not, and whether it waits or would end, as far as can be seen without the order's size and price |
 
 | `trigger_ended_by` | how the trigger came to its end; null while it waits, and for an order that never was one |
 |---|---|
@@ -74,7 +77,7 @@ as `killed`), a limit has been used up or changed since, the quote is stale (`QU
 An armed trigger holds its reservation of the limits. A take-profit and a stop that sell the same holding reserve it
 twice, so the second is refused (`SHORT_NOT_ALLOWED`) for an agent that may not sell short. Triggers survive a restart
 of the engine and of the bridge and the end of the key that armed them; they end with the engine's trading day (its
-journal). While a gap of the feed is open nothing fires; when it closes, each is looked at once.
+journal). Arming counts in the message rate, and so does firing.
 """
 
 

@@ -171,8 +171,8 @@ TOOLS: tuple[ToolSpec, ...] = (
     ToolSpec(
         "list_triggers",
         "Armed triggers",
-        "Orders of your account that wait for their price, each with its quote. can_fire false: blocked_by would "
-        "refuse it now. Use before arming more. Fired and ended ones are not here: ask get_order_status.",
+        "Orders of your account that wait for their price, each with its quote. can_fire false: blocked_by "
+        "tells why not. Use before arming more. Fired and ended ones are not here: ask get_order_status.",
         "orders", "account:read", ("account", "symbol", "venue"), 1_000, 0, "read", "read",
         arguments.Triggers, results.Triggers, read=triggers.list_triggers,
     ),

@@ -259,6 +259,7 @@ class TriggerPreview(Result):
 
 class Cancelled(Result):
     orders_being_cancelled: int
+    next_step: str | None
 
 
 class Killed(Result):
@@ -266,6 +267,7 @@ class Killed(Result):
     target: str | None
     orders_being_cancelled: int
     release: str
+    next_step: str | None
 
 
 class TradingState(Result):

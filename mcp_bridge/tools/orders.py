@@ -21,6 +21,10 @@ from . import market
 from .account import expiry, in_doubt
 
 POLL_S = 0.002
+UNWRITTEN = (
+    "Done, but the engine's journal could not take it: if the engine restarts before it can, the order may be there "
+    "again. Ask get_order_status after a restart, and tell the operator."
+)
 PENDING = ExecFlag.REPLACE_PENDING | ExecFlag.CANCEL_PENDING
 
 
@@ -216,11 +220,16 @@ async def conclude_cancel(call: Call, write: Write, answer: messages.ReplyAnswer
         )
     order, as_of_ns = await settled(call, answer)
     return Reading(
-        {"outcome": answer.outcome, "order": results.order_view(order)},
+        {"outcome": answer.outcome, "order": results.order_view(order), "next_step": unwritten(answer)},
         as_of_ns=as_of_ns,
         sequence=order.seq,
         stale=in_doubt(order),
     )
+
+
+def unwritten(answer: messages.ReplyAnswer) -> str | None:
+    """What to know of something taken away that the journal does not have yet."""
+    return UNWRITTEN if answer.outcome != "refused" and answer.reason == Reason.JOURNAL_FAILED else None
 
 
 async def conclude_disarm(call: Call, write: Write, answer: messages.ReplyAnswer) -> Reading:
@@ -228,7 +237,7 @@ async def conclude_disarm(call: Call, write: Write, answer: messages.ReplyAnswer
     order, as_of_ns = answer.order, answer.time_ns
     if order is None or not order.order_id:
         order = await _order_now(call, write)
-    outcome, next_step, ended_by = answer.outcome, None, results.trigger_ended_by(order)
+    outcome, next_step, ended_by = answer.outcome, unwritten(answer), results.trigger_ended_by(order)
     is_open = order.state in (OrderState.SENT, OrderState.LIVE)
     if ended_by == "fired" and is_open:
         outcome = "already_fired"
@@ -238,14 +247,16 @@ async def conclude_disarm(call: Call, write: Write, answer: messages.ReplyAnswer
         next_step = "This order never waited for a trigger. Use cancel_order to cancel it."
     elif answer.outcome == "refused" or ended_by != "disarmed":
         outcome = "already_ended"
-    fields: dict[str, Any] = {"outcome": outcome, "order": results.order_view(order)}
-    if next_step:
-        fields["next_step"] = next_step
-    return Reading(fields, as_of_ns=as_of_ns, sequence=order.seq, stale=in_doubt(order))
+    return Reading(
+        {"outcome": outcome, "order": results.order_view(order), "next_step": next_step},
+        as_of_ns=as_of_ns,
+        sequence=order.seq,
+        stale=in_doubt(order),
+    )
 
 
 async def conclude_cancel_all(_call: Call, _write: Write, answer: messages.ReplyAnswer) -> Reading:
-    return Reading({"orders_being_cancelled": answer.count}, as_of_ns=answer.time_ns)
+    return Reading({"orders_being_cancelled": answer.count, "next_step": unwritten(answer)}, as_of_ns=answer.time_ns)
 
 
 def already_ended(answer: messages.ReplyAnswer) -> bool:

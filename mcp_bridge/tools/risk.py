@@ -8,7 +8,7 @@ from .. import arguments
 from ..call import Call, Reading, Write
 from ..engine import messages
 from ..errors import RefusalError
-from . import market
+from . import market, orders
 
 RELEASE = "Only a human operator can release it, outside this interface."
 
@@ -65,6 +65,7 @@ async def conclude_kill(_: Call, write: Write, answer: messages.ReplyAnswer) -> 
             "target": target if isinstance(target, str) else None,
             "orders_being_cancelled": answer.count,
             "release": RELEASE,
+            "next_step": orders.unwritten(answer),
         },
         as_of_ns=answer.time_ns,
     )

@@ -1,6 +1,6 @@
 """Trigger tools: orders that wait in the engine for a price. The engine watches and fires; nothing here polls.
 
-Each answer that shows a waiting trigger also shows what it looks at: the quote, and what would refuse it now.
+Each answer that shows a waiting trigger also shows what it looks at: the quote, and what keeps it from firing now.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from ..engine import messages
 from ..errors import UNKNOWN_SYMBOL_REASONS, RefusalError, reason_name, reason_text
 from ..money import format_e4, parse_e4
 from . import market, orders
+
+WAITS = "it waits until that is over"
+ENDS = "met now, it would end unsent"
 
 
 class Waiting(NamedTuple):
@@ -158,13 +161,16 @@ async def read_market(call: Call, waiting: Iterable[Waiting]) -> Market:
 
 
 def watch_view(call: Call, trigger: Waiting, seen: Market) -> results.WatchView:
-    """A trigger's quote, whether its condition holds there (None: no live quote), and what would refuse it now."""
+    """A trigger's quote, whether its condition holds there (None: no live quote), and what keeps it from firing now."""
     row = seen.quotes.get((trigger.symbol, trigger.venue))
     quote = None
     if row is not None:
         quote = results.quote_view(row, trigger.venue, call.now_ns(), call.settings.stale_after_ms)
     live = row if quote is not None and not quote.is_stale else None
-    blocked = [f"{reason.name}: {reason_text(reason)}" for reason in _refusals(call, trigger, seen, row, live)]
+    blocked = [
+        f"{reason.name}: {reason_text(reason)}; " + (WAITS if waits else ENDS)
+        for reason, waits in _obstacles(call, trigger, seen, row, live)
+    ]
     return results.WatchView(
         quote=quote, condition_holds=None if live is None else holds(trigger, live), can_fire=not blocked,
         blocked_by=blocked,
@@ -181,10 +187,13 @@ def holds(trigger: Waiting, row: messages.TopRow) -> bool:
     return price_e4 <= trigger.trigger_e4
 
 
-def _refusals(
+def _obstacles(
     call: Call, trigger: Waiting, seen: Market, row: messages.TopRow | None, live: messages.TopRow | None
-) -> list[Reason]:
-    """What keeps a trigger from firing at this moment, as far as one can see without its order's size."""
+) -> list[tuple[Reason, bool]]:
+    """What keeps a trigger from firing at this moment, as far as one can see without its order's size and price.
+
+    With each whether the trigger waits for its end; else the order would be refused, and the trigger be over.
+    """
     state, kill = seen.state, seen.state.kill
     session = next((venue for venue in state.venues if venue.name == trigger.venue), None)
     killed = (
@@ -194,20 +203,21 @@ def _refusals(
         or call.account in kill.accounts
         or trigger.agent in kill.agents
     )
-    found = [Reason.RECOVERING] if state.recovering else []
+    found = [(Reason.RECOVERING, True)] if state.recovering else []
     if killed:
-        found.append(Reason.KILL_SWITCH)
+        found.append((Reason.KILL_SWITCH, False))
     if not market.session_is_live(session):
-        found.append(Reason.SESSION_DOWN)
+        found.append((Reason.SESSION_DOWN, True))
     if row is None:
-        return [*found, Reason.QUOTE_UNAVAILABLE]
-    if live is None or session is None or session.feed.gap_open:
-        found.append(Reason.QUOTE_STALE)
+        return [*found, (Reason.QUOTE_UNAVAILABLE, True)]
+    gap_open = session is not None and session.feed.gap_open
+    if live is None or gap_open:
+        found.append((Reason.QUOTE_STALE, gap_open))
     if row.trading_state != "T":
-        found.append(Reason.HALTED)
+        found.append((Reason.HALTED, False))
     far, near = (row.ask_e4, row.bid_e4) if trigger.side == "B" else (row.bid_e4, row.ask_e4)
     if not (far if trigger.is_market else far or near or row.last_price_e4):
-        found.append(Reason.NO_REFERENCE_PRICE)
+        found.append((Reason.NO_REFERENCE_PRICE, False))
     return found
 
 

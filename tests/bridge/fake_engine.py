@@ -79,6 +79,7 @@ class FakeEngine:
     gap_open: bool = False
     trading_state: str = "T"
     complete: bool = True
+    unwritten: bool = False
     journal_begin_ns: int = 1
     silence_ms: int = 5
     session: int = 4
@@ -276,7 +277,7 @@ class FakeEngine:
                 "rx_ns": 2,
             },
             "engine_ns": time.time_ns(), "checks": [],
-        } | more  # fmt: skip
+        } | ({"reason": int(Reason.JOURNAL_FAILED)} if self.unwritten else {}) | more  # fmt: skip
 
     def _preview(self, request: dict[str, Any]) -> dict[str, Any]:
         passed = request["quantity"] <= 500

@@ -11,8 +11,10 @@ import pytest
 from bridge_desk import ORDER, ask, connected, make_settings, refuse
 from fake_engine import FakeEngine
 from mcp import Client
+from typer.testing import CliRunner
 
 from mcp_bridge.bridge import Bridge
+from mcp_bridge.cli import app
 from mcp_bridge.guard import confidence
 from mcp_bridge.identity.keys import KeyFileError, KeyStore, read_keys
 from mcp_bridge.ledger import LedgerError
@@ -74,6 +76,19 @@ def test_expired_and_revoked_keys_open_nothing(place: Path) -> None:
     assert read_keys(keys.path)[key_id].revoked_at is not None
     with pytest.raises(KeyFileError, match="no key 'nobody'"):
         keys.revoke("nobody")
+
+
+def test_revoking_says_what_stays(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = place / "fastpath.toml"
+    config.write_text(f'state_dir = "{place}"\n')
+    monkeypatch.setenv("FASTPATH_CONFIG", str(config))
+    keys = store(place)
+    key_id, _ = keys.add("momentum", "desk")
+    done = CliRunner().invoke(app, ["keys", "revoke", key_id])
+    assert (done.exit_code, done.stdout) == (0, f"revoked {key_id}\n")
+    assert "armed triggers stay" in done.stderr
+    assert "fastpath kill --scope agent --target momentum" in done.stderr
+    assert keys.principal(key_id) is None
 
 
 def test_key_file_is_reread_when_it_changes(place: Path) -> None:

@@ -181,6 +181,8 @@ async def test_what_would_refuse_a_trigger_is_named(
     watch = (await ask(client, "list_triggers"))["triggers"][0]["watch"]
     assert [text.partition(":")[0] for text in watch["blocked_by"]] == reasons
     assert watch["can_fire"] is (reasons == [])
+    waited_out = [text for text in watch["blocked_by"] if text.endswith("it waits until that is over")]
+    assert len(waited_out) == sum(name in change for name in ("gap_open", "session"))
 
 
 @pytest.mark.parametrize(
@@ -204,6 +206,19 @@ async def test_a_preview_takes_what_shapes_the_armed_order(client: Client, engin
     assert sent["tif"] == "ioc"
     assert 50e9 < sent["expire_ns"] - time.time_ns() < 60e9
     assert (await refuse(client, "preview_trigger", **TRIGGER, expire_after_s=0))["code"] == "INVALID_ARGUMENTS"
+
+
+async def test_what_the_journal_could_not_take_is_told(client: Client, engine: FakeEngine) -> None:
+    await ask(client, "arm_trigger", **TRIGGER, client_order_id="o-1")
+    assert (await ask(client, "cancel_all_orders", reason_text="drill"))["next_step"] is None
+    engine.unwritten = True
+    told = [
+        await ask(client, "disarm_trigger", client_order_id="o-1"),
+        await ask(client, "cancel_all_orders", reason_text="drill"),
+        await ask(client, "engage_kill_switch", scope="agent", reason_text="drill"),
+    ]
+    assert all("restart" in answer["next_step"] for answer in told)
+    assert told[0]["outcome"] == "accepted"
 
 
 async def test_an_incomplete_list_says_so(client: Client, engine: FakeEngine) -> None:
@@ -305,6 +320,23 @@ async def test_on_the_real_engine(place: Path) -> None:
         assert (found["state"], "TRIGGERED" in found["flags"]) == ("FILLED", True)
         rows = (await ask(client, "list_triggers"))["triggers"]
         assert [(row["order"]["client_order_id"], row["condition"]) for row in rows] == [("far", "bid_at_or_above")]
+        assert rows[0]["order"] == (await ask(client, "get_order_status", client_order_id="far"))["order"]
+        assert (rows[0]["watch"]["can_fire"], rows[0]["watch"]["condition_holds"]) == (True, False)
+        # Each end by its own name.
+        await ask(client, "arm_trigger", **far | {"quantity": "9"}, client_order_id="brief", expire_after_s=1)
+        await ask(client, "arm_trigger", **far | {"quantity": "8"}, client_order_id="back")
+        assert (await ask(client, "disarm_trigger", client_order_id="back"))["outcome"] == "accepted"
+        for _ in range(1_000):
+            found = (await ask(client, "get_order_status", client_order_id="brief"))["order"]
+            if found["state"] == "EXPIRED":
+                break
+            await asyncio.sleep(0.01)
         killed = await ask(client, "engage_kill_switch", scope="account", reason_text="drill")
         assert killed["orders_being_cancelled"] == 1
-        assert (await ask(client, "get_order_status", client_order_id="far"))["order"]["state"] == "EXPIRED"
+        for number, ended_by in (
+            ("far", "killed"), ("brief", "expired"), ("back", "disarmed"), ("near", "fired"),
+        ):  # fmt: skip
+            order = (await ask(client, "get_order_status", client_order_id=number))["order"]
+            assert (number, order["trigger_ended_by"]) == (number, ended_by)
+        again = await ask(client, "disarm_trigger", client_order_id="far")
+        assert (again["outcome"], again["order"]["reason"]) == ("already_ended", "KILL_SWITCH")
