@@ -35,11 +35,11 @@ class Register(IntEnum):
     FIRST_SEQ_LO = 0x060  # First sequence to expect, low half; 0: that of the first good packet. Acts only at RESYNC
     FIRST_SEQ_HI = 0x064  # High half
     GAP_WAIT = 0x068  # Cycles to wait for the other line before a gap is told lost
-    SILENCE = 0x06C  # Cycles without a good packet after which a line is down; 0: never. Lowered below what has passed, it acts only after the line's next good packet
+    SILENCE = 0x06C  # Cycles without a good packet after which a line is down; 0: never. Lowered below what has passed, it acts at once
     EXPECTED_SEQ_LO = 0x070  # Next expected sequence; reading it holds EXPECTED_SEQ_HI
     EXPECTED_SEQ_HI = 0x074  # High half, as it was when EXPECTED_SEQ_LO was read
     FILTER = 0x080  # Enter a stock locate into the symbol filter. Before STATUS.FILTER_READY, or with a symbol index beyond CAPS, it is answered OKAY and changes nothing
-    MARK = 0x084  # Set or clear one symbol's stale mark. It takes its place among the messages; one written while the one before still waits for its place replaces it, also with a symbol index beyond CAPS, which alone changes nothing
+    MARK = 0x084  # Set or clear one symbol's stale mark. It takes its place among the messages; while the one before still waits for its place, it is answered SLVERR and changes nothing: write it again. A symbol index beyond CAPS is answered OKAY, and that, too, changes nothing
     LIMIT_QUANTITY = 0x090  # Limits to be written: shares of one order
     LIMIT_NOTIONAL_LO = 0x094  # price x shares of one order, 1/10000 dollar, low half
     LIMIT_NOTIONAL_HI = 0x098  # High half
@@ -51,7 +51,7 @@ class Register(IntEnum):
     RATE_BURST = 0x0B4  # Orders that may leave at once
     DUP_WINDOW_LO = 0x0B8  # Cycles in which the same order is refused, low half; 0: check off. The cycle counter has 48 bits: of the last orders, one that is 2^48 cycles old looks new once more and is refused again as long
     DUP_WINDOW_HI = 0x0BC  # High half
-    NEXT_URN = 0x0C0  # Order number of the next order that leaves; counts by itself, and through 0 at the end: the host writes another before
+    NEXT_URN = 0x0C0  # Order number of the next order that leaves; counts by itself. 0 and the last two, 2^32 - 2 and 2^32 - 1, are never sent: orders are refused (REASONS.ORDER) until another is written. Written while an order is being checked, it acts behind that order
     TEMPLATE_LO = 0x0D0  # Template bytes 0 to 3 of a word of 8, byte 0 lowest
     TEMPLATE_HI = 0x0D4  # Bytes 4 to 7
     TEMPLATE_WRITE = 0x0D8  # Writes the word above into a slot's template, which is unsealed by it
@@ -64,7 +64,7 @@ class Register(IntEnum):
     FIRED = 0x114  # Slots that fired since they were armed
     EXPIRED = 0x118  # Slots that expired unfired
     DISARMED = 0x11C  # Slots that were disarmed unfired
-    SENT = 0x120  # Slots whose order passed the gate since they were armed. A verdict that falls as its slot is armed again is not shown
+    SENT = 0x120  # Slots whose order passed the gate since they were armed. A slot that is armed again before the verdict on its last order shows that verdict
     REFUSED = 0x124  # Slots whose order was refused
     REASON_SLOT = 0x128  # Slot whose reasons REASONS shows
     REASONS = 0x12C  # Why the order of REASON_SLOT was refused, a bit for each check that failed
@@ -112,7 +112,7 @@ class Register(IntEnum):
     COUNT_UNTRACKED = 0x250  # Messages of symbols that are not tracked
     COUNT_UNKNOWN_TYPE = 0x254  # Messages of unknown type
     COUNT_WRONG_LENGTH = 0x258  # Messages of a wrong length
-    COUNT_BAD_FIELD = 0x25C  # Messages of A, F, P or Q refused for their shares or price, without a record. Not counted: A, F and P that have no known side as well as such a fault, a P of no known side, E, C and X of 0 shares
+    COUNT_BAD_FIELD = 0x25C  # Messages refused for a field out of its range, without a record
     COUNT_UNKNOWN_REF = 0x260  # References not in the book
     COUNT_CONTRADICTION = 0x264  # Messages that contradict the book
     COUNT_TABLE_FULL = 0x268  # Orders that did not fit the table
@@ -289,7 +289,7 @@ FIELDS: dict[Register, dict[str, Field]] = {
     Register.COMMAND: {
         'RESET_BOOK': Field(0, 1),  # forget every order, level and stale mark, and a MARK that still waits; messages are lost until STATUS.READY
         'CLEAR_STALE': Field(1, 1),  # the host has rebuilt its books: not every book is stale any more. It wipes every loss up to now, also one that the host has not heard of yet, so: set CTRL.KILL; clear; then take every record that is there and read every COUNT_* of a loss (REFUSED_A, REFUSED_B, GAPS, LOST, DROPPED, BROKEN); clear CTRL.KILL only when none of them is newer than the rebuilt books, else begin again
-        'RESYNC': Field(2, 1),  # forget the feed's session, the messages held and the place in the stream; then expect FIRST_SEQ, or where that is 0 the sequence of the next good packet. A sound packet that was arriving is told as FRAME_BAD (BAD_FIELD), none of its messages having left
+        'RESYNC': Field(2, 1),  # forget the feed's session, the messages held and the place in the stream; then expect FIRST_SEQ, or where that is 0 the sequence of the next good packet. A packet that was arriving is let go without a word
     },
     Register.STATUS: {
         'READY': Field(0, 1),  # tables are cleared
@@ -341,7 +341,7 @@ FIELDS: dict[Register, dict[str, Field]] = {
         'STALE': Field(8, 1),  # the book is stale
         'HALTED': Field(9, 1),  # the symbol does not trade
         'REFERENCE': Field(10, 1),  # no far side to measure from
-        'ORDER': Field(11, 1),  # template missing or out of OUCH's ranges
+        'ORDER': Field(11, 1),  # template missing or out of OUCH's ranges, or the order numbers are used up
         'SESSION': Field(12, 1),  # no order session
     },
 }

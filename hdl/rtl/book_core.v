@@ -164,6 +164,20 @@ module book_core #(
         again_symidx <= v_msg[`BM_SYM];
     end
 
+    // A field out of its range is seen in front of the book or in it. Both may be at once, and the counter takes one in a cycle:
+    // the second is owed. No more can be owed than messages wait in norm_pace, so it never overflows.
+    wire                 pace_field;
+    wire                 late_field;
+    reg  [PACE_LOG2+1:0] owed;
+    assign stat_field = pace_field || late_field || owed != 0;
+    always @(posedge clk)
+        if (rst)
+            owed <= {(PACE_LOG2+2){1'b0}};
+        else if (pace_field && late_field)
+            owed <= owed + 1'b1;
+        else if (!pace_field && !late_field && owed != 0)
+            owed <= owed - 1'b1;
+
     norm_pace #(.FIFO_LOG2(PACE_LOG2)) pace (
         .clk(clk), .rst(rst), .ready(ready), .hold(rest != 3'd0),
         .norm_valid(norm_valid), .norm_type(norm_type), .norm_fault(norm_fault), .norm_timestamp(norm_timestamp),
@@ -177,7 +191,7 @@ module book_core #(
         .look_valid(look_valid), .look_ref(look_ref), .next_symidx(next_symidx),
         .c_valid(c_valid), .c_msg(c_msg),
         .stat_queued(stat_queued), .stat_lost(stat_lost), .stat_untracked(stat_untracked), .stat_unknown(stat_unknown_type),
-        .stat_length(stat_length), .stat_field(stat_field)
+        .stat_length(stat_length), .stat_field(pace_field)
     );
 
     ord_table #(.TABLES(TABLES), .SLOTS(SLOTS), .BUCKET_LOG2(BUCKET_LOG2), .STASH_LOG2(STASH_LOG2)) orders (
@@ -275,7 +289,7 @@ module book_core #(
         .m_axis_tdata(m_axis_tdata), .m_axis_tvalid(m_axis_tvalid), .m_axis_tready(m_axis_tready),
         .ev_valid(ev_valid), .ev_row(ev_row), .ev_changed(ev_changed), .ev_stale(ev_stale), .ev_halted(ev_halted), .ev_symidx(ev_symidx),
         .ev_bid(ev_bid), .ev_ask(ev_ask), .ev_rx_cycle(ev_rx_cycle), .ev_latency(ev_latency), .all_stale(all_stale),
-        .stat_drop(stat_drop), .stat_crossed(stat_crossed), .stat_unknown_ref(stat_unknown_ref),
+        .stat_drop(stat_drop), .stat_crossed(stat_crossed), .stat_unknown_ref(stat_unknown_ref), .stat_field(late_field),
         .stat_contradiction(stat_contradiction), .stat_table_full(stat_table_full), .stat_slow(stat_slow)
     );
 endmodule

@@ -2,7 +2,7 @@
 // Latency: a write acts 3 cycles after both its address and its data are taken, a read answers 4 cycles after its address
 // with what was there 2 cycles before; counters and latencies follow their events by 1 to 3 cycles.
 // Throughput: one write per 3 cycles, one read per 4 cycles, both at once. Overflow: counters (csr_counts) wrap at 2^32.
-// A write that is not allowed (read-only, no register, a command with bytes missing) changes nothing and is answered
+// A write that is not allowed (read-only, no register, a command with bytes missing, a MARK while one waits) changes nothing and is answered
 // SLVERR; so is a read of no register. Commands (`wo`) raise their output for one cycle with `wdata` beside it.
 `default_nettype none
 `include "fp_registers.vh"
@@ -73,6 +73,7 @@ module csr_axil #(
     output reg         do_trigger_write,
     output reg         do_next_urn,
     input  wire [31:0] next_urn,
+    input  wire        mark_waits,   // the last MARK is not taken yet: another is refused
     input  wire [8:0]  status,       // bit 8, LOAD_REFUSED, is a pulse and kept here
     input  wire [63:0] expected_seq,
     input  wire [(1<<SLOTS_LOG2)-1:0] armed,
@@ -139,6 +140,7 @@ module csr_axil #(
 
     reg  is_kept; // the address is a register that keeps what is written
     reg  is_command;
+    wire waits;   // a mark while another is not taken
     wire allowed;
     always @(posedge clk)
         if (aw_held) begin
@@ -158,7 +160,8 @@ module csr_axil #(
                 default: is_kept <= 1'b0;
             endcase
         end
-    assign allowed = is_kept || (is_command && w_strobe == 4'hf);
+    assign waits = mark_waits && aw_addr == `FP_REG_MARK;
+    assign allowed = is_kept || (is_command && w_strobe == 4'hf && !waits);
     always @(posedge clk) begin
         if (rst)
             s_axil_bvalid <= 1'b0;
@@ -242,7 +245,7 @@ module csr_axil #(
     end
     wire go;
     assign go = write && is_command && w_strobe == 4'hf && !rst;
-    always @(posedge clk)
+    always @(posedge clk) begin
         if (go) begin
             do_command <= aw_addr == `FP_REG_COMMAND;
             do_filter <= aw_addr == `FP_REG_FILTER;
@@ -262,8 +265,12 @@ module csr_axil #(
             do_template_seal <= 1'b0;
             do_trigger_write <= 1'b0;
         end
+        if (mark_waits) // it was refused
+            do_mark <= 1'b0;
+    end
 
-    // What became of each slot's order. Arming is seen as the slot's armed bit rising.
+    // What became of each slot's order. Arming is seen as the slot's armed bit rising; a verdict that falls then, of the order
+    // before, is kept.
     reg  [SLOTS-1:0] was_armed;
     reg  [SLOTS-1:0] sent;
     reg  [SLOTS-1:0] refused;
@@ -281,8 +288,8 @@ module csr_axil #(
             refused <= {SLOTS{1'b0}};
         end else begin
             was_armed <= armed;
-            sent <= ((sent & ~told_slot) | (pass_valid ? told_slot : {SLOTS{1'b0}})) & ~rises;
-            refused <= ((refused & ~told_slot) | (reject_valid ? told_slot : {SLOTS{1'b0}})) & ~rises;
+            sent <= (sent & ~told_slot & ~rises) | (pass_valid ? told_slot : {SLOTS{1'b0}});
+            refused <= (refused & ~told_slot & ~rises) | (reject_valid ? told_slot : {SLOTS{1'b0}});
         end
         if (told)
             reasons[out_slot] <= out_reasons;
@@ -474,6 +481,11 @@ module csr_axil #(
             f_w <= f_w + {1'b0, s_axil_wvalid && s_axil_wready} - {1'b0, s_axil_bvalid && s_axil_bready};
             f_ar <= f_ar + {1'b0, s_axil_arvalid && s_axil_arready} - {1'b0, s_axil_rvalid && s_axil_rready};
         end
+    end
+    // After a reset the kill switch is on, and orders may not leave.
+    always @(posedge clk) if (f_started && $past(rst)) begin
+        assert(ctrl[`FP_REG_CTRL_KILL_LSB] && !ctrl[`FP_REG_CTRL_TRADE_LSB]);
+        assert(f_commands == 8'd0);
     end
     always @(posedge clk) if (f_started && !rst) begin
         assert(f_aw == {1'b0, aw_held} + {1'b0, s_axil_bvalid});

@@ -80,6 +80,7 @@ module ev_pack #(
     output reg              stat_drop,
     output reg              stat_crossed,
     output reg              stat_unknown_ref,
+    output reg              stat_field,   // an E, C or X of a live order that takes nothing
     output reg              stat_contradiction,
     output reg              stat_table_full,
     output reg              stat_slow     // a record waited for the ladder
@@ -455,7 +456,9 @@ module ev_pack #(
             lossy <= 1'b0;
             seq <= 64'd1;
             stat_crossed <= 1'b0;
+            stat_field <= 1'b0;
         end else begin
+            stat_field <= v_valid && v_verdict == `BV_DROP;
             if (load)
                 held_valid <= head_valid || (f_valid && !fifo_used);
             if (push)

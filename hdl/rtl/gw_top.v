@@ -164,7 +164,7 @@ module gw_top #(
     assign slot_here = wdata[7:SLOTS_LOG2] == 0;
     assign word_here = wdata[15:8+SLOTS_LOG2] == 0;
 
-    // Commands. A mark waits here until the book takes it.
+    // Commands. A mark waits here until the book takes it; the host's next one is refused as long.
     reg         reset_book;
     reg         clear_stale;
     reg         resync;
@@ -177,7 +177,7 @@ module gw_top #(
         clear_stale <= do_command && wdata[`FP_REG_COMMAND_CLEAR_STALE_LSB] && !rst;
         resync <= do_command && wdata[`FP_REG_COMMAND_RESYNC_LSB] && !rst;
         mark_wait <= !rst && ((do_mark && mark_here) || (mark_wait && !mark_ready));
-        if (do_mark) begin
+        if (do_mark && mark_here) begin
             mark_symidx <= wdata[`FP_REG_MARK_SYMBOL_LSB +: 10];
             mark_code <= wdata[`FP_REG_MARK_CODE_LSB +: 8];
         end
@@ -202,7 +202,7 @@ module gw_top #(
         .trigger_price(trigger_price), .trigger_expire_lo(trigger_expire_lo), .trigger_expire_hi(trigger_expire_hi),
         .reason_slot(), .wdata(wdata), .do_command(do_command), .do_filter(do_filter), .do_mark(do_mark),
         .do_limit_write(do_limit_write), .do_template_write(do_template_write), .do_template_seal(do_template_seal),
-        .do_trigger_write(do_trigger_write), .do_next_urn(do_next_urn), .next_urn(next_urn),
+        .do_trigger_write(do_trigger_write), .do_next_urn(do_next_urn), .next_urn(next_urn), .mark_waits(mark_wait),
         .status({load_refused, line_down, all_stale, hole_open, session_known, synced, filter_ready, book_ready && trade_ready}),
         .expected_seq(expected_seq), .armed(armed), .fired(fired), .expired(expired), .disarmed(disarmed),
         .pass_valid(fire_passed), .reject_valid(fire_refused), .out_slot(fire_slot), .out_reasons(fire_reasons),

@@ -176,6 +176,7 @@ module line_arb #(
     reg         set;       // expected is set to `other` now
     reg  [63:0] other;
     reg         run;       // in sync, and nothing is being set
+    reg         ended;     // the session's end has had its turn
     wire        message;
     wire        a_can;
     wire        a_waits;
@@ -219,7 +220,7 @@ module line_arb #(
     assign b_msg = {1'b0, b_msg_seq, rx_cycle, b_msg_tracked, b_msg_symidx, b_msg_body};
     line_gate #(.HOLD_LOG2(HOLD_LOG2), .FAR_LOG2(FAR_LOG2), .STORE_FWD(STORE_FWD)) line_a (
         .clk(clk), .rst(forget), .cfg_silence(cfg_silence), .expected(expected), .after_expected(after_expected),
-        .step(message), .run(run), .synced(placed), .next_seq(a_next_seq), .session_match(a_match),
+        .step(message), .run(run), .synced(placed), .over(ended), .next_seq(a_next_seq), .session_match(a_match),
         .msg_valid(a_msg_valid), .msg_entry(a_msg),
         .header_valid(a_header_valid), .header_seq(a_header_seq), .header_count(a_header_count),
         .end_valid(a_end_valid), .end_bad(a_end_bad), .end_reason(a_end_reason), .end_header(a_end_header),
@@ -231,7 +232,7 @@ module line_arb #(
         .stat_overflow(stat_overflow[0]), .hold_level(hold_level_a));
     line_gate #(.HOLD_LOG2(HOLD_LOG2), .FAR_LOG2(FAR_LOG2), .STORE_FWD(STORE_FWD)) line_b (
         .clk(clk), .rst(forget), .cfg_silence(cfg_silence), .expected(expected), .after_expected(after_expected),
-        .step(message), .run(run), .synced(placed), .next_seq(b_next_seq), .session_match(b_match),
+        .step(message), .run(run), .synced(placed), .over(ended), .next_seq(b_next_seq), .session_match(b_match),
         .msg_valid(b_msg_valid), .msg_entry(b_msg),
         .header_valid(b_header_valid), .header_seq(b_header_seq), .header_count(b_header_count),
         .end_valid(b_end_valid), .end_bad(b_end_bad), .end_reason(b_end_reason), .end_header(b_end_header),
@@ -330,7 +331,6 @@ module line_arb #(
     // Notices are taken up one at a time, the first due first in this order, and leave in a cycle that no message takes.
     reg  begin_due;
     reg  end_due;
-    reg  ended;
     reg  note;       // one waits to leave
     wire note_goes;
     wire begins;

@@ -19,6 +19,7 @@ module line_gate #(
     input  wire        step,            // after this cycle after_expected is the expected one
     input  wire        run,             // messages may go and entries may be taken
     input  wire        synced,          // expected means something, for a cycle or more
+    input  wire        over,            // the session's end has had its turn: nothing more is taken
     input  wire [63:0] next_seq,        // msg_seq of the next cycle, if there is a message in it
     input  wire        session_match,   // the header's session is acceptable; in the cycle after header_valid
     input  wire        msg_valid,
@@ -59,32 +60,65 @@ module line_gate #(
     localparam [7:0] BAD_FIELD = 8'd5; // fp_error codes of hdl/spec/records.json
     localparam [7:0] WRONG_SESSION = 8'd6;
     localparam [7:0] NO_ROOM = 8'd7;
+    localparam [7:0] BAD_STATE = 8'd11;
 
-    // The packet that is arriving. Its first message comes two cycles or more after its header.
+    // The packet that is arriving. Its first message comes two cycles or more after its header. Sequences that reach 2^64 are
+    // refused, and those so far behind that the sign of a distance, which is all that is looked at below, could turn.
     reg        accept;
     reg        foreign;
     reg        far;
     reg        judge;
     reg        anchored;
+    reg        lagging;    // header_seq is less than expected
     reg [63:0] lead;
+    reg        top;        // the upper 48 bits of header_seq are all ones
+    reg        carries;    // its lower 16 with header_count reach 2^16
+    reg        quiet;      // it carries no message
+    reg        closing;    // ... and ends the session
+    reg        late;       // it came after the end, and is not behind it
+    reg        judged;     // its header was: without that a sound packet that ends began before rst
     wire       too_far;
-    assign too_far = anchored && !lead[63] && lead[62:FAR_LOG2] != 0;
+    wire       impossible;
+    wire       too_late;
+    wire [64:0] distance;
+    wire [16:0] low_end;
+    assign distance = {1'b0, header_seq} - {1'b0, expected};
+    assign low_end = {1'b0, header_seq[15:0]} + {1'b0, header_count};
+    assign too_far = anchored && !lagging && lead[63:FAR_LOG2] != 0;
+    assign impossible = (top && carries && !closing) || (anchored && lagging && (closing || lead[63:62] != 2'b11));
+    assign too_late = over && !lagging && !(quiet && lead[FAR_LOG2-1:0] == 0);
     always @(posedge clk) begin
         if (rst) begin
             judge <= 1'b0;
             accept <= 1'b0;
             foreign <= 1'b0;
             far <= 1'b0;
+            late <= 1'b0;
+            judged <= 1'b0;
+            lagging <= 1'b0;
+            top <= 1'b0;
+            carries <= 1'b0;
         end else begin
             judge <= header_valid;
+            lagging <= distance[64];
+            top <= header_seq[63:16] == 48'hFFFFFFFFFFFF;
+            carries <= low_end[16];
             if (judge) begin
-                accept <= session_match && !too_far;
+                accept <= session_match && !too_far && !impossible && !too_late;
                 foreign <= !session_match;
                 far <= session_match && too_far;
-            end
+                late <= session_match && !too_far && !impossible && too_late;
+            end else if (overhangs)
+                late <= 1'b1;
+            if (judge)
+                judged <= 1'b1;
+            else if (end_valid)
+                judged <= 1'b0;
         end
         anchored <= synced;
-        lead <= header_seq - expected;
+        lead <= distance[63:0];
+        closing <= header_count == 16'hFFFF;
+        quiet <= header_count == 16'd0 || header_count == 16'hFFFF;
     end
 
     // Its messages.
@@ -97,30 +131,29 @@ module line_gate #(
     wire        arrives;
     wire        direct;    // it can go
     wire        repeated;  // it was told already, or the other line tells it now
+    wire        overhangs; // it is beyond the session's end
     seq_order of_next (.seq(next_seq), .mark(expected), .behind(next_behind), .equal(next_equal));
     assign next_after = next_seq == after_expected;
     always @(posedge clk) begin
-        is_next <= (step && next_after) || (!step && next_equal); // no multiplexer: see line_hold.v
+        if (over)
+            is_next <= 1'b0;
+        else
+            is_next <= (step && next_after) || (!step && next_equal); // no multiplexer: see line_hold.v
         is_behind <= next_behind || (step && next_equal);
     end
     assign arrives = msg_valid && accept;
     assign direct = STORE_FWD == 0 && arrives && empty && is_next && run;
+    assign overhangs = arrives && over && run && !is_behind;
     assign repeated = arrives && ((is_behind && run) || (direct && !went));
 
     // Its end: a heartbeat and an end of session stand in the queue as the sequence they announce.
     wire        good_end;
     wire        bad_end;
-    reg         quiet;      // it carries no message
-    reg         closing;
     wire        mark;
     wire [7:0]  kind;
     wire [`NORM_BITS-1:0] entry;
-    assign good_end = end_valid && !end_bad && end_header && accept;
-    assign bad_end = end_valid && !good_end;
-    always @(posedge clk) begin
-        closing <= header_count == 16'hFFFF;
-        quiet <= header_count == 16'd0 || header_count == 16'hFFFF;
-    end
+    assign good_end = end_valid && !end_bad && end_header && accept && !late;
+    assign bad_end = end_valid && !good_end && (end_bad || judged);
     assign mark = good_end && quiet;
     // The fields between kind and sequence mean nothing in a mark. A quiet packet has no message to be mixed up with.
     assign kind = closing ? `NORM_KIND_END : `NORM_KIND_HEARTBEAT;
@@ -168,7 +201,7 @@ module line_gate #(
     assign ahead = head_valid && !head_due;
     assign moves = pop || coming;
     assign starts = good_end;
-    assign ending = pop && head_next && head_mark && head_entry[`NORM_TYPE] == `NORM_KIND_END;
+    assign ending = pop && head_mark && head_entry[`NORM_TYPE] == `NORM_KIND_END;
 
     // What is to be told about it. A second refusal before the first is told adds its messages to it.
     reg        bad;
@@ -211,7 +244,7 @@ module line_gate #(
         if (tell) begin
             if (!bad || bad_done) begin
                 first <= spill_end || end_header ? header_seq : 64'd0;
-                reason <= spill_end ? NO_ROOM : end_bad ? end_reason : foreign ? WRONG_SESSION : BAD_FIELD;
+                reason <= spill_end ? NO_ROOM : end_bad ? end_reason : foreign ? WRONG_SESSION : late ? BAD_STATE : BAD_FIELD;
                 left <= gone;
             end else
                 left <= left + gone;
@@ -230,6 +263,8 @@ module line_gate #(
     reg        duplicate;
     reg        unheld;
     reg        refused;
+    wire       long_silent;  // cfg_silence may have been lowered below the count
+    assign long_silent = silent >= cfg_silence;
     always @(posedge clk) begin
         if (rst) begin
             silent <= 32'd0;
@@ -245,9 +280,9 @@ module line_gate #(
                 silent <= silent + 32'd1;
             if (good_end || cfg_silence == 32'd0)
                 is_down <= 1'b0;
-            else if (silent == cfg_silence)
+            else if (long_silent)
                 is_down <= 1'b1;
-            if (is_down ? good_end || cfg_silence == 32'd0 : silent == cfg_silence && !good_end && cfg_silence != 32'd0)
+            if (is_down ? good_end || cfg_silence == 32'd0 : long_silent && !good_end && cfg_silence != 32'd0)
                 change <= 1'b1;
             else if (change_done)
                 change <= 1'b0;
@@ -270,6 +305,7 @@ module line_gate #(
     reg        f_before;    // the last cycle was no reset
     reg [63:0] f_expected;  // what it foresaw
     reg [63:0] f_next_seq;
+    reg        f_over;
     wire [63:0] f_head_seq;
     wire [63:0] f_head_lead;
     assign f_head_seq = head_entry[`NORM_SEQ];
@@ -278,9 +314,10 @@ module line_gate #(
         f_before <= !rst;
         f_expected <= step ? after_expected : expected;
         f_next_seq <= next_seq;
+        f_over <= over;
     end
     always @(posedge clk) if (f_started && !rst && f_before && f_expected == expected) begin
-        assert(is_next == (f_next_seq == expected));
+        assert(is_next == (f_next_seq == expected && !f_over));
         if (head_valid)
             assert(head_next == (f_head_seq == expected));
         if (head_valid && (!f_head_lead[62] || f_head_lead[63]))

@@ -127,7 +127,7 @@ module norm_pace #(
     assign stat_untracked = norm_valid && !ours && (norm_fault == 2'd0 || norm_fault == 2'd3);
     assign stat_unknown = norm_valid && norm_fault == 2'd1;
     assign stat_length = norm_valid && norm_fault == 2'd2;
-    assign stat_field = norm_valid && ours && refused && !norm_fault[0] && !norm_fault[1];
+    assign stat_field = norm_valid && ours && refused && norm_fault[0] == norm_fault[1];
 
     // The FIFO of those that wait: a block RAM, the register behind it, and the head. A word is at its head three cycles
     // after it came. Everything that comes is written; that it has to wait is known late, and only makes it count.

@@ -7,6 +7,8 @@
 // Template words are the message's bytes, byte 0 in bits 7:0 of word 0; offsets are those of hdl/spec/ouch50.json.
 // The gate reads side, quantity and price from here, so what it checks is what leaves: while a slot is offered, looked at or
 // sent, the host's writes to it are refused (`load_refused`). A write unseals the slot.
+// Order numbers are used once and never 0: from 2^32 - 2 on no order is valid until the host gives another number. What the
+// host gives while the gate looks is taken up behind it, so the number that leaves is the one that was there when it looked.
 `default_nettype none
 module ouch_enc #(
     parameter SLOTS_LOG2 = 4
@@ -190,6 +192,7 @@ module ouch_enc #(
 
     // The order that may be offered next. Once it is offered, nothing of its slot changes; a write in the cycle of the look
     // has unsealed it.
+    reg         used_up;                 // next_urn is 0 or one of the last two
     reg         o_sealed;
     reg         o_whole;
     reg         o_sell;
@@ -207,7 +210,7 @@ module ouch_enc #(
             o_scaled <= scaled[look_slot];
         end else if (!sealed[offer_slot])
             o_sealed <= 1'b0; // a seal that is still on its way comes too late for it
-    assign order_valid = o_sealed && o_whole && sealed[offer_slot];
+    assign order_valid = o_sealed && o_whole && sealed[offer_slot] && !used_up;
     assign order_sell = o_sell;
     assign order_quantity = o_quantity;
     assign order_price = o_price;
@@ -291,12 +294,32 @@ module ouch_enc #(
             m_axis_tkeep <= load && last ? s_keep : 8'hff;
             m_axis_tlast <= load && last;
         end
-        if (rst)
+    end
+
+    // The next order number.
+    reg         u_valid;                 // the host's waits
+    reg  [31:0] u_urn;
+    wire        u_spent;
+    assign u_spent = u_urn == 32'd0 || u_urn[31:1] == 31'h7FFFFFFF;
+    always @(posedge clk) begin
+        if (rst) begin
+            u_valid <= 1'b0;
+            u_urn <= 32'd0;
+        end else begin
+            u_valid <= urn_valid || (u_valid && (gate_busy || send));
+            if (urn_valid)
+                u_urn <= urn;
+        end
+        if (rst) begin
             next_urn <= 32'd1;
-        else if (urn_valid)
-            next_urn <= urn;
-        else if (start)
+            used_up <= 1'b0;
+        end else if (u_valid && !gate_busy && !send) begin
+            next_urn <= u_urn;
+            used_up <= u_spent;
+        end else if (start && !used_up) begin
             next_urn <= next_urn + 32'd1;
+            used_up <= next_urn == 32'hFFFFFFFD;
+        end
     end
 
 `ifdef FORMAL
@@ -354,6 +377,11 @@ module ouch_enc #(
         end
     endgenerate
     always @(posedge clk) if (f_started && !rst) begin
+        assert(used_up == (next_urn == 32'd0 || next_urn >= 32'hFFFFFFFE));
+        if (order_valid) assert(!used_up);
+        // It changes by an order that leaves, upwards by one, or while the gate does not look.
+        if (!$past(rst) && next_urn != $past(next_urn))
+            assert($past(start) ? next_urn == $past(next_urn) + 32'd1 : !$past(gate_busy || send));
         if (f_looks == 2'd2 && s_sealed) assert(s_last >= 3'd6 && s_keep != 8'h00);
         if (sending) begin
             assert(m_axis_tvalid);

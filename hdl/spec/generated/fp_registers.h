@@ -37,7 +37,7 @@
 #define FP_REG_COMMAND_RESET_BOOK_MASK 0x1u
 #define FP_REG_COMMAND_CLEAR_STALE_LSB 1 /* the host has rebuilt its books: not every book is stale any more. It wipes every loss up to now, also one that the host has not heard of yet, so: set CTRL.KILL; clear; then take every record that is there and read every COUNT_* of a loss (REFUSED_A, REFUSED_B, GAPS, LOST, DROPPED, BROKEN); clear CTRL.KILL only when none of them is newer than the rebuilt books, else begin again */
 #define FP_REG_COMMAND_CLEAR_STALE_MASK 0x1u
-#define FP_REG_COMMAND_RESYNC_LSB 2 /* forget the feed's session, the messages held and the place in the stream; then expect FIRST_SEQ, or where that is 0 the sequence of the next good packet. A sound packet that was arriving is told as FRAME_BAD (BAD_FIELD), none of its messages having left */
+#define FP_REG_COMMAND_RESYNC_LSB 2 /* forget the feed's session, the messages held and the place in the stream; then expect FIRST_SEQ, or where that is 0 the sequence of the next good packet. A packet that was arriving is let go without a word */
 #define FP_REG_COMMAND_RESYNC_MASK 0x1u
 #define FP_REG_STATUS 0x018 /* ro: State */
 #define FP_REG_STATUS_READY_LSB 0 /* tables are cleared */
@@ -73,7 +73,7 @@
 #define FP_REG_FIRST_SEQ_LO 0x060 /* rw: First sequence to expect, low half; 0: that of the first good packet. Acts only at RESYNC */
 #define FP_REG_FIRST_SEQ_HI 0x064 /* rw: High half */
 #define FP_REG_GAP_WAIT 0x068 /* rw: Cycles to wait for the other line before a gap is told lost */
-#define FP_REG_SILENCE 0x06c /* rw: Cycles without a good packet after which a line is down; 0: never. Lowered below what has passed, it acts only after the line's next good packet */
+#define FP_REG_SILENCE 0x06c /* rw: Cycles without a good packet after which a line is down; 0: never. Lowered below what has passed, it acts at once */
 #define FP_REG_EXPECTED_SEQ_LO 0x070 /* ro: Next expected sequence; reading it holds EXPECTED_SEQ_HI */
 #define FP_REG_EXPECTED_SEQ_HI 0x074 /* ro: High half, as it was when EXPECTED_SEQ_LO was read */
 #define FP_REG_FILTER 0x080 /* wo: Enter a stock locate into the symbol filter. Before STATUS.FILTER_READY, or with a symbol index beyond CAPS, it is answered OKAY and changes nothing */
@@ -83,7 +83,7 @@
 #define FP_REG_FILTER_SYMBOL_MASK 0x3ffu
 #define FP_REG_FILTER_TRACKED_LSB 31 /* 0: take it out */
 #define FP_REG_FILTER_TRACKED_MASK 0x1u
-#define FP_REG_MARK 0x084 /* wo: Set or clear one symbol's stale mark. It takes its place among the messages; one written while the one before still waits for its place replaces it, also with a symbol index beyond CAPS, which alone changes nothing */
+#define FP_REG_MARK 0x084 /* wo: Set or clear one symbol's stale mark. It takes its place among the messages; while the one before still waits for its place, it is answered SLVERR and changes nothing: write it again. A symbol index beyond CAPS is answered OKAY, and that, too, changes nothing */
 #define FP_REG_MARK_SYMBOL_LSB 0 /* symbol index */
 #define FP_REG_MARK_SYMBOL_MASK 0x3ffu
 #define FP_REG_MARK_CODE_LSB 16 /* 0: clear; else the positive error told in the STALE event */
@@ -103,7 +103,7 @@
 #define FP_REG_RATE_BURST 0x0b4 /* rw: Orders that may leave at once */
 #define FP_REG_DUP_WINDOW_LO 0x0b8 /* rw: Cycles in which the same order is refused, low half; 0: check off. The cycle counter has 48 bits: of the last orders, one that is 2^48 cycles old looks new once more and is refused again as long */
 #define FP_REG_DUP_WINDOW_HI 0x0bc /* rw: High half */
-#define FP_REG_NEXT_URN 0x0c0 /* rwv: Order number of the next order that leaves; counts by itself, and through 0 at the end: the host writes another before */
+#define FP_REG_NEXT_URN 0x0c0 /* rwv: Order number of the next order that leaves; counts by itself. 0 and the last two, 2^32 - 2 and 2^32 - 1, are never sent: orders are refused (REASONS.ORDER) until another is written. Written while an order is being checked, it acts behind that order */
 #define FP_REG_TEMPLATE_LO 0x0d0 /* rw: Template bytes 0 to 3 of a word of 8, byte 0 lowest */
 #define FP_REG_TEMPLATE_HI 0x0d4 /* rw: Bytes 4 to 7 */
 #define FP_REG_TEMPLATE_WRITE 0x0d8 /* wo: Writes the word above into a slot's template, which is unsealed by it */
@@ -132,7 +132,7 @@
 #define FP_REG_FIRED 0x114 /* ro: Slots that fired since they were armed */
 #define FP_REG_EXPIRED 0x118 /* ro: Slots that expired unfired */
 #define FP_REG_DISARMED 0x11c /* ro: Slots that were disarmed unfired */
-#define FP_REG_SENT 0x120 /* ro: Slots whose order passed the gate since they were armed. A verdict that falls as its slot is armed again is not shown */
+#define FP_REG_SENT 0x120 /* ro: Slots whose order passed the gate since they were armed. A slot that is armed again before the verdict on its last order shows that verdict */
 #define FP_REG_REFUSED 0x124 /* ro: Slots whose order was refused */
 #define FP_REG_REASON_SLOT 0x128 /* rw: Slot whose reasons REASONS shows */
 #define FP_REG_REASONS 0x12c /* ro: Why the order of REASON_SLOT was refused, a bit for each check that failed */
@@ -158,7 +158,7 @@
 #define FP_REG_REASONS_HALTED_MASK 0x1u
 #define FP_REG_REASONS_REFERENCE_LSB 10 /* no far side to measure from */
 #define FP_REG_REASONS_REFERENCE_MASK 0x1u
-#define FP_REG_REASONS_ORDER_LSB 11 /* template missing or out of OUCH's ranges */
+#define FP_REG_REASONS_ORDER_LSB 11 /* template missing or out of OUCH's ranges, or the order numbers are used up */
 #define FP_REG_REASONS_ORDER_MASK 0x1u
 #define FP_REG_REASONS_SESSION_LSB 12 /* no order session */
 #define FP_REG_REASONS_SESSION_MASK 0x1u
@@ -206,7 +206,7 @@
 #define FP_REG_COUNT_UNTRACKED 0x250 /* ro: Messages of symbols that are not tracked */
 #define FP_REG_COUNT_UNKNOWN_TYPE 0x254 /* ro: Messages of unknown type */
 #define FP_REG_COUNT_WRONG_LENGTH 0x258 /* ro: Messages of a wrong length */
-#define FP_REG_COUNT_BAD_FIELD 0x25c /* ro: Messages of A, F, P or Q refused for their shares or price, without a record. Not counted: A, F and P that have no known side as well as such a fault, a P of no known side, E, C and X of 0 shares */
+#define FP_REG_COUNT_BAD_FIELD 0x25c /* ro: Messages refused for a field out of its range, without a record */
 #define FP_REG_COUNT_UNKNOWN_REF 0x260 /* ro: References not in the book */
 #define FP_REG_COUNT_CONTRADICTION 0x264 /* ro: Messages that contradict the book */
 #define FP_REG_COUNT_TABLE_FULL 0x268 /* ro: Orders that did not fit the table */

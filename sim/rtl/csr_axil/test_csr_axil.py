@@ -42,6 +42,7 @@ class Bus:
             "ev_latency",
             "count",
             "expected_seq",
+            "mark_waits",
         ):
             getattr(dut, name).value = 0
         for name, value in SHOWN.values():
@@ -217,6 +218,40 @@ async def counting_without_a_pause(dut: Any) -> None:
     dut.count.value = 0
     for register, total in zip(names, totals, strict=True):
         assert await bus.read(register) == (OKAY, total), register.name
+
+
+@cocotb.test()
+async def a_mark_while_one_waits(dut: Any) -> None:
+    """It is refused and raises nothing; every other command goes on."""
+    bus = Bus(dut)
+    await bus.start()
+    dut.mark_waits.value = 1
+    for register, access in ACCESS.items():
+        if access.kind in ("wo", "rwv"):
+            assert await bus.write(register, 3) == (SLVERR if register == Register.MARK else OKAY), register.name
+            await RisingEdge(dut.clk)
+            await FallingEdge(dut.clk)
+    assert Register.MARK.name not in [name for name, _ in bus.seen] and len(bus.seen) == 7
+    dut.mark_waits.value = 0
+    assert await bus.write(Register.MARK, 5) == OKAY
+    await RisingEdge(dut.clk)
+    await FallingEdge(dut.clk)
+    assert bus.seen[-1] == (Register.MARK.name, 5)
+
+
+@cocotb.test()
+async def a_verdict_as_the_slot_is_armed_again(dut: Any) -> None:
+    """A verdict in the cycle in which its slot's armed bit rises is shown, whichever it is."""
+    bus = Bus(dut)
+    await bus.start()
+    for register, verdict in ((Register.SENT, dut.pass_valid), (Register.REFUSED, dut.reject_valid)):
+        dut.armed.value = 0
+        await bus.cycles.wait(3)
+        dut.armed.value, verdict.value, dut.out_slot.value, dut.out_reasons.value = 1 << 5, 1, 5, 0
+        await RisingEdge(dut.clk)
+        verdict.value = 0
+        other = Register.REFUSED if register == Register.SENT else Register.SENT
+        assert await bus.read(register) == (OKAY, 1 << 5) and await bus.read(other) == (OKAY, 0)
 
 
 @cocotb.test()

@@ -12,12 +12,14 @@ from sim.rtl.models.packets import (
     BAD_CHECKSUM,
     BAD_FIELD,
     BAD_LENGTH,
+    BAD_STATE,
     CORRUPT,
     END_OF_SESSION,
     NOT_SUPPORTED,
     OVERSIZED,
     TRUNCATED,
     WRONG_SESSION,
+    judge_place,
 )
 from sim.rtl.models.streams import length, parameters
 
@@ -332,6 +334,105 @@ async def sessions(dut: Any) -> None:
     assert [(n.type, n.shares) for n in bench.notices()] == [(itch.SESSION, 1), (itch.SESSION, 2)]
 
 
+async def try_place(bench: Bench, line: str, packet: Packet, expected: int, over: bool = False) -> int:
+    """Send a packet that is old, next or refused: what leaves and what is told, against the rules; the next sequence."""
+    bench.norm.clear()
+    size = len(packet.messages)
+    reason = judge_place(packet.sequence, size if packet.count is None else packet.count, expected, over)
+    await bench.send(line, [packet])
+    await bench.cycles.wait(40)
+    after = expected if reason else max(expected, packet.sequence + size)
+    assert [n.seq for n in bench.messages()] == list(range(expected, after)), (expected, packet)
+    told = [(n.price, n.ref, n.shares, n.line_b) for n in bench.notices() if n.type == itch.FRAME_BAD]
+    assert told == ([(reason, packet.sequence, 0, int(line == "b"))] if reason else []), (expected, packet)
+    assert not [n for n in bench.notices() if n.type == itch.GAP_LOST]
+    assert int(bench.dut.expected_seq.value) == after
+    return after
+
+
+@cocotb.test()
+@cocotb.parametrize(first=[1, 9, (1 << 62) - 2, (1 << 62) + 9, (1 << 63) - 3, (1 << 63) + 6, (1 << 64) - 40])
+async def sequences_without_a_place(dut: Any, first: int) -> None:
+    """Packets at the edges of 64 bits: none that reaches 2^64 or is half the numbers away is taken for old or next."""
+    bench = Bench(dut)
+    await bench.start(first_seq=first, gap_wait=1 << 20)
+    message = [itch.build(bench.rng, "D") for _ in range(4)]
+    at = await try_place(bench, "a", Packet(first, message[:2]), first)
+    edges = [0, 1 << 20, 1 << 62, 3 << 62, 1 << 63]
+    starts = {(at + edge + step) % (1 << 64) for edge in edges for step in range(-4, 4)}
+    starts |= {(step - 1) % (1 << 64) for step in range(-4, 4)}
+    for start in sorted(starts, key=lambda _: bench.rng.random()):
+        for size, count in ((1, None), (4, None), (0, 0), (0, END_OF_SESSION)):
+            rules = judge_place(start, count if count is not None else size, at, False)
+            if start and (rules or (start <= at and count != END_OF_SESSION)):
+                at = await try_place(bench, bench.rng.choice("ab"), Packet(start, message[:size], count), at)
+    if first == (1 << 64) - 40:  # the last message that can be
+        at = await try_place(bench, "a", Packet(at, [message[0]] * ((1 << 64) - 1 - at)), at)
+        assert at == (1 << 64) - 1
+        for size in (1, 3):
+            assert await try_place(bench, "b", Packet(at, message[:size]), at) == at
+
+
+@cocotb.test()
+async def reaching_beyond_the_numbers_at_the_start(dut: Any) -> None:
+    """Where no sequence is expected yet, a packet that reaches 2^64 is not where we start."""
+    bench = Bench(dut)
+    await bench.start(first_seq=0)
+    message = [itch.build(bench.rng, "D") for _ in range(4)]
+    await bench.send("a", [Packet((1 << 64) - 3, message)])
+    await bench.cycles.wait(40)
+    assert bench.messages() == [] and dut.synced.value == 0
+    assert [(n.price, n.ref, n.shares) for n in bench.notices() if n.type == itch.FRAME_BAD] == [
+        (BAD_FIELD, (1 << 64) - 3, 0)
+    ]
+    await bench.send("b", [Packet(5, message)])
+    await bench.cycles.wait(40)
+    assert [n.seq for n in bench.messages()] == [5, 6, 7, 8]
+
+
+@cocotb.test()
+async def nothing_after_the_end(dut: Any) -> None:
+    """An end behind the sequence is none; after the end what is old is old, and what is new is refused, until a resync."""
+    bench = Bench(dut)
+    await bench.start()
+    message = [itch.build(bench.rng, "A") for _ in range(8)]
+    for line in "ab":
+        at = await try_place(bench, line, Packet(1, message[:4]), 1)
+        for start in (1, 3, 4):
+            await try_place(bench, line, Packet(start, count=END_OF_SESSION), at)
+        assert not [n for n in bench.notices() if n.type == itch.SESSION]
+        await try_place(bench, line, Packet(at, count=END_OF_SESSION), at)
+        assert [n.shares for n in bench.notices() if n.type == itch.SESSION] == [2]
+        for other in "ab":
+            for start in range(1, 9):
+                for size, count in ((1, None), (3, None), (0, 0), (0, END_OF_SESSION)):
+                    await try_place(bench, other, Packet(start, message[:size], count), at, over=True)
+                    assert not [n for n in bench.notices() if n.type == itch.SESSION]
+        dut.cmd_resync.value = 1
+        await RisingEdge(dut.clk)
+        dut.cmd_resync.value = 0
+    await try_place(bench, "a", Packet(1, message), 1)
+
+
+@cocotb.test()
+async def an_end_that_was_overtaken(dut: Any) -> None:
+    """An end that waits for a hole is told when its turn comes, though the other line goes on beyond it."""
+    bench = Bench(dut)
+    await bench.start(gap_wait=1 << 20)
+    message = [itch.build(bench.rng, "A") for _ in range(8)]
+    await bench.send("a", [Packet(1, message[:2]), Packet(5, count=END_OF_SESSION)])
+    await bench.send("b", [Packet(3, message[2:8])])
+    await bench.cycles.wait(40)
+    assert [n.shares for n in bench.notices() if n.type == itch.SESSION] == [1, 2]
+    seen = [n.seq for n in bench.messages()]
+    assert seen == list(range(1, len(seen) + 1)) and len(seen) >= 4
+    bad = [(n.price, n.ref, n.shares, n.line_b) for n in bench.notices() if n.type == itch.FRAME_BAD]
+    if STORE_FWD:  # all of line B's were held when the end had its turn
+        assert bad == [] and len(seen) == 8
+    else:
+        assert bad == [(BAD_STATE, 3, len(seen) - 2, 1)]
+
+
 @cocotb.test()
 async def joining_late(dut: Any) -> None:
     """cfg_first_seq 0 starts at the first sequence seen, from either line; 64-bit sequences work."""
@@ -524,6 +625,50 @@ async def silent_lines(dut: Any) -> None:
     await bench.send("b", [Packet(13, count=0)])
     await bench.cycles.wait(20)
     assert [(n.type, n.line_b) for n in bench.notices()] == [(itch.LINE_UP, 1)]
+
+
+@cocotb.test()
+async def a_shorter_silence(dut: Any) -> None:
+    """cfg_silence lowered below what the lines have been silent for acts at once."""
+    bench = Bench(dut)
+    await bench.start(silence=100_000)
+    await bench.cycles.wait(500)
+    assert int(dut.line_down.value) == 0
+    dut.cfg_silence.value = 200
+    await bench.cycles.wait(10)
+    assert int(dut.line_down.value) == 3
+    assert [(n.type, n.line_b) for n in bench.notices()] == [(itch.LINE_DOWN, 0), (itch.LINE_DOWN, 1)]
+
+
+@cocotb.test()
+async def a_resync_within_a_frame(dut: Any) -> None:
+    """A resync in any beat of a sound frame, and behind it: the frame is not told bad, a bad one is."""
+    bench = Bench(dut)
+    await bench.start()
+    message = [itch.build(bench.rng, "A"), itch.build(bench.rng, "D")]
+    size = (len(Packet(1, message).frame("a")) + 7) // 8
+    for at in range(size + 12):
+        for corrupt in (False, True):
+            bench.norm.clear()
+            sending = cocotb.start_soon(bench.send("a", [Packet(1, message, corrupt=corrupt)]))
+            for _ in range(at):
+                await RisingEdge(dut.clk)
+            dut.cmd_resync.value = 1
+            await RisingEdge(dut.clk)
+            dut.cmd_resync.value = 0
+            await sending
+            await bench.cycles.wait(30)
+            bad = [n.price for n in bench.notices() if n.type == itch.FRAME_BAD]
+            assert bad in ([[CORRUPT], []] if corrupt else [[]]), (at, bad)
+            assert not corrupt or at > size or bad == [CORRUPT]
+            dut.cmd_resync.value = 1
+            await RisingEdge(dut.clk)
+            dut.cmd_resync.value = 0
+            bench.norm.clear()
+            await bench.send("a", [Packet(1, message)])
+            await bench.cycles.wait(30)
+            assert [n.seq for n in bench.messages()] == [1, 2]
+            assert [n.type for n in bench.notices()] == [itch.SESSION]
 
 
 @cocotb.test()

@@ -88,14 +88,18 @@ class Card:
             self.order_bytes += bytes(data[lane] for lane in range(8) if keep >> lane & 1)
 
     async def write(self, register: int, value: int) -> None:
+        assert await self.try_write(register, value) == 0, f"{register:#x}"
+
+    async def try_write(self, register: int, value: int) -> int:
         dut = self.dut
         dut.s_axil_awaddr.value, dut.s_axil_wdata.value, dut.s_axil_wstrb.value = int(register), value, 15
         dut.s_axil_awvalid.value = dut.s_axil_wvalid.value = 1
         await FallingEdge(dut.clk)
         dut.s_axil_awvalid.value = dut.s_axil_wvalid.value = 0
         await self.answered(dut.s_axil_bvalid)
-        assert dut.s_axil_bresp.value == 0, f"{register:#x}"
+        response = int(dut.s_axil_bresp.value)
         await self.idle(2)
+        return response
 
     async def read(self, register: int) -> int:
         dut = self.dut
@@ -220,6 +224,25 @@ async def marks_and_resets(dut: Any) -> None:
     assert await card.read(Register.ORDERS_LIVE) == 0
     await card.send("a", 3, [add(3, "B", 1000000)])
     assert (card.records[-1].seq, card.records[-1].bid_shares) == (1, 100)
+
+
+@cocotb.test()
+async def marks_that_have_to_wait(dut: Any) -> None:
+    """While the tables are cleared no mark is taken: what is answered OKAY takes place, the rest is refused."""
+    card = await ready_card(dut)
+    await card.write(Register.COMMAND, 1)
+    kept = []
+    for code in range(1, 9):
+        if await card.try_write(Register.MARK, SYMBOL | code << 16) == 0:
+            kept.append(code)
+        await card.try_write(Register.MARK, (SYMBOL + 16) | 99 << 16)
+    assert 2 <= len(kept) < 8
+    await card.until_ready()
+    await card.idle(40)
+    assert [record.price for record in card.records if record.kind == EventKind.STALE] == kept
+    await card.write(Register.MARK, SYMBOL | 9 << 16)
+    await card.idle(20)
+    assert card.records[-1].price == 9
 
 
 @cocotb.test()

@@ -146,6 +146,15 @@ async def the_books_counters(dut: Any) -> None:
         ([Register.COUNT_UNKNOWN_TYPE], b"\x7f" + feed.order("D")[1:]),
         ([Register.COUNT_WRONG_LENGTH, contradiction], feed.order("D") + bytes(3)),
         ([Register.COUNT_BAD_FIELD], feed.order("A", order_ref=98, shares=0)),
+        ([Register.COUNT_BAD_FIELD], feed.order("F", order_ref=98, shares=0)),
+        ([Register.COUNT_BAD_FIELD], feed.order("A", order_ref=98, shares=0, side=ord("Z"))),
+        ([Register.COUNT_BAD_FIELD], feed.order("F", order_ref=98, shares=0, side=0)),
+        ([Register.COUNT_BAD_FIELD], feed.order("P", shares=0)),
+        ([Register.COUNT_BAD_FIELD], feed.order("P", price_e4=0)),
+        ([Register.COUNT_BAD_FIELD], feed.order("P", side=ord("Z"))),
+        ([Register.COUNT_BAD_FIELD], feed.order("E", order_ref=1, shares=0)),
+        ([Register.COUNT_BAD_FIELD], feed.order("C", order_ref=1, shares=0)),
+        ([Register.COUNT_BAD_FIELD], feed.order("X", order_ref=1, shares=0)),
         ([contradiction], feed.order("A", order_ref=97, side=ord("Z"))),
         ([Register.COUNT_UNKNOWN_REF], feed.order("D", order_ref=1 << 50)),
         ([contradiction], feed.order("A", order_ref=1)),
@@ -161,6 +170,14 @@ async def the_books_counters(dut: Any) -> None:
         }
         assert grown == dict.fromkeys(registers, 1)
         await card.write(Register.MARK, SYMBOL)
+    # One that is refused in front of the book in the very cycle in which another is in it.
+    for lead in range(8):
+        before = await feed.counts(BOOK)
+        venue = [feed.order("S", event_code=ord("Q")) for _ in range(lead)]
+        await feed.tell(*venue, feed.order("X", order_ref=1, shares=0), feed.order("A", order_ref=98, shares=0))
+        assert await feed.counts(BOOK) == before | {Register.COUNT_BAD_FIELD: before[Register.COUNT_BAD_FIELD] + 2}, (
+            lead
+        )
     crossed = await card.read(Register.COUNT_CROSSED)
     await feed.tell(feed.order("A", order_ref=1 << 51, side=ord("S"), price_e4=990_000))
     assert await card.read(Register.COUNT_CROSSED) == crossed + 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field, replace
 
-TRUNCATED, OVERSIZED, BAD_LENGTH, BAD_FIELD, WRONG_SESSION = 1, 2, 4, 5, 6
+TRUNCATED, OVERSIZED, BAD_LENGTH, BAD_FIELD, WRONG_SESSION, BAD_STATE = 1, 2, 4, 5, 6, 11
 CORRUPT, NOT_SUPPORTED, BAD_CHECKSUM = 14, 17, 18
 END_OF_SESSION = 0xFFFF
 MAX_PAYLOAD = 1472
@@ -168,7 +168,7 @@ def judge_packet(payload: bytes, cut: bool = False) -> PacketVerdict:
         if at + 2 + length > len(payload):
             reason = TRUNCATED
             break
-        messages.append(((sequence + number) & (2**64 - 1), payload[at + 2 : at + 2 + length]))
+        messages.append((sequence + number, payload[at + 2 : at + 2 + length]))
         at += 2 + length
     else:
         if at < len(payload):
@@ -176,3 +176,16 @@ def judge_packet(payload: bytes, cut: bool = False) -> PacketVerdict:
         elif cut:
             reason = TRUNCATED
     return PacketVerdict(messages, reason, session, sequence, count, True)
+
+
+def judge_place(sequence: int, count: int, expected: int, over: bool, far: int = 1 << 20) -> int:
+    """Why a sound packet of our session has no place in the stream: a reason, or 0 when it has one.
+
+    `over`: the end of the session had its turn. `far`: how many messages ahead are too many.
+    """
+    end = sequence if count == END_OF_SESSION else sequence + count
+    if end >= 1 << 64 or sequence - expected >= far or expected - sequence > 1 << 62:
+        return BAD_FIELD
+    if count == END_OF_SESSION and sequence < expected:
+        return BAD_FIELD
+    return BAD_STATE if over and end > expected else 0

@@ -173,3 +173,63 @@ async def refused_and_together(dut: Any) -> None:
         packet(messages[slot], urn + i) for i, slot in enumerate((0, 4, 9, 13))
     ]
     assert len(bench.rejected) == 1
+
+
+async def number(dut: Any, urn: int) -> None:
+    """The host's next order number."""
+    dut.urn.value, dut.urn_valid.value = urn, 1
+    await RisingEdge(dut.clk)
+    dut.urn_valid.value = 0
+
+
+@cocotb.test()
+async def order_numbers_run_out(dut: Any) -> None:
+    """The last two numbers and 0 are never sent: the order is refused as one that cannot be; a new number goes on."""
+    bench = Bench(dut)
+    await bench.start()
+    message, _ = enter_order(bench.rng)
+    message = message[:5] + b"B" + struct.pack(">I", 100) + message[10:18] + struct.pack(">Q", 1000) + message[26:]
+    for slot in range(4):
+        await bench.load(slot, message)
+    await bench.limit(7)
+    for first, sent in (
+        (0xFFFFFFFB, [0xFFFFFFFB, 0xFFFFFFFC, 0xFFFFFFFD]),
+        (0xFFFFFFFE, []),
+        (0xFFFFFFFF, []),
+        (0, []),
+        (5, [5, 6, 7, 8]),
+    ):
+        bench.packets.clear()
+        bench.rejected.clear()
+        await number(dut, first)
+        for slot in range(4):
+            await bench.arm(slot, 7, 1, 900)
+        await bench.show(7, 950, 1000)
+        await bench.show(7, 0, 0)
+        await bench.wait(100)
+        assert [data for _, data in bench.packets] == [packet(message, urn) for urn in sent]
+        assert bench.rejected == [(slot, 1 << 11) for slot in range(len(sent), 4)]
+    # A number that comes while an order is on its way: the order has the old one, the new one, or is refused by it.
+    seen = set()
+    for late in range(12):
+        for urn in (0, 0xFFFFFFFF, 77):
+            bench.packets.clear()
+            bench.rejected.clear()
+            await number(dut, 1000)
+            await bench.arm(0, 7, 1, 900)
+            await bench.wait(4)
+            shown = cocotb.start_soon(bench.show(7, 950, 1000))
+            await bench.wait(late)
+            await number(dut, urn)
+            await shown
+            await bench.show(7, 0, 0)
+            await bench.wait(40)
+            outcome = bench.packets[0][1] if bench.packets else None
+            assert outcome in (
+                [packet(message, 1000), packet(message, 77)] if urn == 77 else [packet(message, 1000), None]
+            )
+            assert len(bench.packets) + len(bench.rejected) == 1
+            seen.add((urn, outcome is None or outcome != packet(message, 1000)))
+            after = urn + 1 if urn == 77 and outcome == packet(message, 77) else urn
+            assert int(dut.next_urn.value) == after
+    assert len(seen) == 6  # both ways of each
