@@ -368,7 +368,7 @@ module ouch_enc #(
                     assert($stable(head[s]) && $stable(quantity_low[s]) && $stable(price_high[s]) && $stable(price_low[s])
                         && $stable(length[s]) && !$past(load_ok && l_slot == s));
                 // What the gate is shown is what is kept, as long as it looks.
-                if (offer_valid && offer_slot == s && order_valid && !$past(rst)) begin
+                if (offer_valid && offer_slot == s && (order_valid || (o_sealed && o_whole && sealed[s])) && !$past(rst)) begin
                     assert({o_whole, o_sell, o_quantity} == {head[s], quantity_low[s]});
                     assert(o_price == {price_high[s], price_low[s]});
                     assert(o_notional == notional[s] && o_scaled == scaled[s]);
