@@ -17,7 +17,7 @@ class Register(IntEnum):
     VERSION = 0x004  # Version of this register map
     BUILD = 0x008  # Build hash, as given to the synthesis
     CAPS = 0x00C  # Sizes this card was built with
-    CTRL = 0x010  # Switches. After a reset nothing is received and nothing can be sent.
+    CTRL = 0x010  # Switches
     COMMAND = 0x014  # Does once what is written
     STATUS = 0x018  # State
     CYCLE_LO = 0x020  # Cycle counter; reading it holds CYCLE_HI
@@ -32,26 +32,26 @@ class Register(IntEnum):
     SESSION_0 = 0x050  # MoldUDP64 session to accept, characters 0 to 3, the first lowest; all zero: the first one heard
     SESSION_1 = 0x054  # Characters 4 to 7
     SESSION_2 = 0x058  # Characters 8 and 9
-    FIRST_SEQ_LO = 0x060  # First sequence to expect, low half; 0: that of the first good packet. Acts only at RESYNC
+    FIRST_SEQ_LO = 0x060  # First sequence to expect, low half; 0: that of the first good packet
     FIRST_SEQ_HI = 0x064  # High half
     GAP_WAIT = 0x068  # Cycles to wait for the other line before a gap is told lost
-    SILENCE = 0x06C  # Cycles without a good packet after which a line is down; 0: never. Lowered below what has passed, it acts at once
+    SILENCE = 0x06C  # Cycles without a good packet after which a line is down; 0: never
     EXPECTED_SEQ_LO = 0x070  # Next expected sequence; reading it holds EXPECTED_SEQ_HI
     EXPECTED_SEQ_HI = 0x074  # High half, as it was when EXPECTED_SEQ_LO was read
-    FILTER = 0x080  # Enter a stock locate into the symbol filter. Before STATUS.FILTER_READY, or with a symbol index beyond CAPS, it is answered OKAY and changes nothing
-    MARK = 0x084  # Set or clear one symbol's stale mark. It takes its place among the messages; while the one before still waits for its place, it is answered SLVERR and changes nothing: write it again. A symbol index beyond CAPS is answered OKAY, and that, too, changes nothing
+    FILTER = 0x080  # Enter a stock locate into the symbol filter
+    MARK = 0x084  # Set or clear one symbol's stale mark
     LIMIT_QUANTITY = 0x090  # Limits to be written: shares of one order
     LIMIT_NOTIONAL_LO = 0x094  # price x shares of one order, 1/10000 dollar, low half
     LIMIT_NOTIONAL_HI = 0x098  # High half
     LIMIT_COLLAR = 0x09C  # Basis points the limit price may go through the far side
     LIMIT_BUY_ROOM = 0x0A0  # Shares that may still be bought; every order that passes takes its own off
     LIMIT_SELL_ROOM = 0x0A4  # Shares that may still be sold
-    LIMIT_WRITE = 0x0A8  # Writes the limits above to a symbol. Before STATUS.READY, or with a symbol index beyond CAPS, it is answered OKAY and changes nothing
+    LIMIT_WRITE = 0x0A8  # Writes the limits above to a symbol
     RATE_PERIOD = 0x0B0  # Cycles for each order allowed; 0: none is
     RATE_BURST = 0x0B4  # Orders that may leave at once
-    DUP_WINDOW_LO = 0x0B8  # Cycles in which the same order is refused, low half; 0: check off. The cycle counter has 48 bits: of the last orders, one that is 2^48 cycles old looks new once more and is refused again as long
+    DUP_WINDOW_LO = 0x0B8  # Cycles in which the same order is refused, low half; 0: check off
     DUP_WINDOW_HI = 0x0BC  # High half
-    NEXT_URN = 0x0C0  # Order number of the next order that leaves; counts by itself. 0 and the last two, 2^32 - 2 and 2^32 - 1, are never sent: orders are refused (REASONS.ORDER) until another is written. Written while an order is being checked, it acts behind that order
+    NEXT_URN = 0x0C0  # Order number of the next order that leaves; counts by itself
     TEMPLATE_LO = 0x0D0  # Template bytes 0 to 3 of a word of 8, byte 0 lowest
     TEMPLATE_HI = 0x0D4  # Bytes 4 to 7
     TEMPLATE_WRITE = 0x0D8  # Writes the word above into a slot's template, which is unsealed by it
@@ -64,11 +64,11 @@ class Register(IntEnum):
     FIRED = 0x114  # Slots that fired since they were armed
     EXPIRED = 0x118  # Slots that expired unfired
     DISARMED = 0x11C  # Slots that were disarmed unfired
-    SENT = 0x120  # Slots whose order passed the gate since they were armed. A slot that is armed again before the verdict on its last order shows that verdict
+    SENT = 0x120  # Slots whose order passed the gate since they were armed
     REFUSED = 0x124  # Slots whose order was refused
     REASON_SLOT = 0x128  # Slot whose reasons REASONS shows
     REASONS = 0x12C  # Why the order of REASON_SLOT was refused, a bit for each check that failed
-    LATENCY_MIN = 0x180  # Cycles from a message's last byte to its record, least since reset. Every record counts, also those of notices and marks, from the cycle in which they came up
+    LATENCY_MIN = 0x180  # Cycles from a message's last byte to its record, least since reset
     LATENCY_MAX = 0x184  # Most
     LATENCY_COUNT = 0x188  # Records
     LATENCY_SUM_LO = 0x18C  # Sum of cycles; reading it holds LATENCY_SUM_HI
@@ -287,9 +287,9 @@ FIELDS: dict[Register, dict[str, Field]] = {
         'LINE_B': Field(5, 1),  # line B is listened to
     },
     Register.COMMAND: {
-        'RESET_BOOK': Field(0, 1),  # forget every order, level and stale mark, and a MARK that still waits; messages are lost until STATUS.READY
-        'CLEAR_STALE': Field(1, 1),  # the host has rebuilt its books: not every book is stale any more. It wipes every loss up to now, also one that the host has not heard of yet, so: set CTRL.KILL; clear; then take every record that is there and read every COUNT_* of a loss (REFUSED_A, REFUSED_B, GAPS, LOST, DROPPED, BROKEN); clear CTRL.KILL only when none of them is newer than the rebuilt books, else begin again
-        'RESYNC': Field(2, 1),  # forget the feed's session, the messages held and the place in the stream; then expect FIRST_SEQ, or where that is 0 the sequence of the next good packet. A packet that was arriving is let go without a word
+        'RESET_BOOK': Field(0, 1),  # forget every order, level and stale mark, and a MARK that still waits
+        'CLEAR_STALE': Field(1, 1),  # the host has rebuilt its books: not every book is stale any more
+        'RESYNC': Field(2, 1),  # forget the feed's session, the messages held and the place in the stream
     },
     Register.STATUS: {
         'READY': Field(0, 1),  # tables are cleared
