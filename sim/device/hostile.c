@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 enum {
-    GAP_WAIT = 600, FLUSH = 128, LONG_IDLE = 1000, LONGEST = FP_MOLD_MAX_PACKET, COLLECT = 16384, ROOM = FP_CARD_MAX_FRAME,
+    GAP_WAIT = 600, FLUSH = 256, LONG_IDLE = 1000, LONGEST = FP_MOLD_MAX_PACKET, COLLECT = 16384, ROOM = FP_CARD_MAX_FRAME,
     ENDED = 2, /* a SESSION record's shares, and the window's session_state */
     WINDOW = 16, MOST_PAIRS = 64,
     MOVE = 8,    /* steps, in the mean, after which both start again at another sequence */

@@ -33,6 +33,7 @@ static const struct {
     {FP_E_CORRUPT, FP_E_BAD_LENGTH, "wrong check sequence: it comes last, and the card has ended the frame for the lengths of IP and UDP"},
     {FP_E_CORRUPT, FP_E_NOT_SUPPORTED, "wrong check sequence: it comes last, and the card has ended the frame as a fragment or for IP options"},
     {FP_E_CORRUPT, FP_E_BAD_CHECKSUM, "wrong check sequence: it comes last, and the card has ended the frame for the IP header's checksum"},
+    {FP_E_TRUNCATED, FP_E_OVERSIZED, "the software asks first whether all bytes are there; the card sees the UDP length before the end"},
     {FP_E_TRUNCATED, FP_E_BAD_LENGTH, "the software asks first whether all bytes are there; the card compares the lengths of IP and UDP, or meets a message below 12 bytes, before the end"},
     {FP_E_TRUNCATED, FP_E_NOT_SUPPORTED, "the software asks first whether all bytes are there; the card sees a fragment or IP options before the end"},
     {FP_E_TRUNCATED, FP_E_BAD_CHECKSUM, "the software asks first whether all bytes are there; the card sums the IP header before the end"},
