@@ -38,7 +38,6 @@ static const struct {
     {FP_E_TRUNCATED, FP_E_NOT_SUPPORTED, "the software asks first whether all bytes are there; the card sees a fragment or IP options before the end"},
     {FP_E_TRUNCATED, FP_E_BAD_CHECKSUM, "the software asks first whether all bytes are there; the card sums the IP header before the end"},
     {FP_E_BAD_LENGTH, FP_E_TRUNCATED, "the lengths of IP and UDP contradict each other; the card has ended the frame for want of bytes"},
-    {FP_E_BAD_LENGTH, FP_E_OVERSIZED, "the lengths of IP and UDP contradict each other; the card has ended the frame for its UDP length"},
     {FP_E_BAD_LENGTH, FP_E_NOT_SUPPORTED, "an IP header length that cannot be: the card says only that it is not the plain one"},
     {FP_E_BAD_LENGTH, FP_E_BAD_CHECKSUM, "an IP total length that cannot be: the card sums the IP header before it compares lengths"},
     {FP_E_BAD_CHECKSUM, FP_E_TRUNCATED, "the card knows the UDP checksum last, and finds bytes missing, or a block beyond the packet, before it"},
