@@ -80,7 +80,8 @@ int fp_oms_wants_connection(const struct fp_oms *oms, uint8_t venue, uint64_t no
 /* Heartbeats, timeouts, rate buckets; call at least every 10 ms. Returns 0, or a bit mask of venues
  * whose connection must be closed. */
 uint32_t fp_oms_timer(struct fp_oms *oms, uint64_t now_ns);
-/* The best bid or ask (0 = none) of a symbol at a venue has changed: fires what is armed on it, within this call. Returns
+/* The best bid or ask (0 = none) of a symbol at a venue has changed: fires what is armed on it, within this call. While
+ * the venue's session is down or recovering nothing fires or ends: its becoming live looks at all of them once. Returns
  * the number of orders sent. Costs one compare while nothing is armed at the venue. */
 int fp_oms_on_bbo(struct fp_oms *oms, uint8_t venue, const char symbol[8], uint32_t bid_e4, uint32_t ask_e4, uint64_t now_ns);
 /* The same for every armed order of the venue, with the quotes of now: after a time in which changes were not told.
@@ -119,7 +120,7 @@ struct fp_fire {
     uint16_t refusal;       /* 0, or why the hardware let no message out; enum fp_reason */
 };
 /* The hardware says that a delegated order's condition was met. Sends the given bytes, once, if risk passes and they are
- * the ones that would have been encoded here; else the order ends unsent. Returns the number of orders sent, or
+ * the ones that would have been encoded here (a number that is used meanwhile becomes the next free one); else the order ends unsent. Returns the number of orders sent, or
  * FP_E_NOT_FOUND: no such order is delegated (any more), nothing happened. */
 int fp_oms_fired(struct fp_oms *oms, const struct fp_fire *fire, uint64_t now_ns);
 /* The number that the venue's next order gets; and the reason why its session takes none now, or 0. */
