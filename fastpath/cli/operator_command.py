@@ -20,6 +20,7 @@ from fastpath.bus_messages import Top as TopRow
 from fastpath.cli.config_command import ConfigOption
 from fastpath.client import EngineClient
 from fastpath.config import Config, ConfigError, load
+from fastpath.records import Reason
 
 FEED_STATES = {0: "no session", 1: "live", 2: "ended"}
 SESSION_STATES = {
@@ -45,7 +46,10 @@ def answer_line(reply: Reply) -> str:
     """A reply in one line; ConfigError when the engine did not do it."""
     if not reply.ok or reply.outcome not in ("accepted", "replayed"):
         raise ConfigError(f"not done ({reply.outcome}): {reply.error or f'reason 0x{reply.reason:04X}'}")
-    return f"done, {reply.count} orders concerned"
+    done = f"done, {reply.count} orders concerned"
+    if reply.reason == Reason.JOURNAL_FAILED:
+        done += "; not in the journal yet: a restart before its disk has room undoes it"
+    return done
 
 
 def status(config: ConfigOption = None) -> None:
