@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from functools import partial
 from typing import NamedTuple
 
 from house import USER, House, eventually
@@ -11,6 +12,7 @@ from house import USER, House, eventually
 from fastpath.core import JournalReader, JournalType
 from fastpath.records import OrderState
 from sim.exchange.audit import OrderRecord, TradeRecord, fold
+from sim.exchange.control import Exchange
 
 STATES = {
     "live": OrderState.LIVE,
@@ -84,7 +86,10 @@ def comparable(orders: dict[tuple[str, int], Standing]) -> dict[tuple[str, int],
 
 
 def assert_agreed(house: House) -> None:
-    """Engine and exchanges say the same of every order and every share, once answers under way have come."""
+    """Engine and exchanges say the same of every order and every share, once answers under way have come.
+
+    A living market may execute an order between two questions: each comparison is made until it holds.
+    """
 
     def agreed() -> bool:
         return comparable(engine_orders(house)) == comparable(exchange_orders(house))
@@ -95,12 +100,17 @@ def assert_agreed(house: House) -> None:
         mine, theirs = comparable(engine_orders(house)), comparable(exchange_orders(house))
         different = {key: (mine.get(key), theirs.get(key)) for key in mine | theirs if mine.get(key) != theirs.get(key)}
         raise AssertionError(f"(venue, number): (engine, exchange): {different}") from None
-    assert house.positions() == exchange_positions(house)
+    eventually(lambda: house.positions() == exchange_positions(house), "the same positions", 20.0)
     for name, exchange in house.exchanges.items():
-        live = {row.order_reference_number for row in exchange.orders(USER) if row.state == "live"}
-        assert live == set(exchange.live_references(USER)), "the exchange's stream says what its book holds"
+        eventually(partial(tells_its_book, exchange), "the exchange's stream says what its book holds", 20.0)
         assert_nothing_sent_twice(exchange.received_messages(USER))
         assert exchange.stats()["benign_resends"] == 0, name
+
+
+def tells_its_book(exchange: Exchange) -> bool:
+    """Are the orders that live by the exchange's messages those that rest in its books?"""
+    told = {row.order_reference_number for row in exchange.orders(USER) if row.state == "live"}
+    return told == set(exchange.live_references(USER))
 
 
 def assert_nothing_sent_twice(received: list[bytes]) -> None:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 from typing import Any
 
@@ -242,11 +243,13 @@ class TestEngine:
     def test_killed_at_random_points_of_a_session(self) -> None:
         """Twelve lives of one engine under two agents' commands, each ended in the middle of a burst."""
         rng = random.Random(20_260_101)
-        with House(
-            simulated_venue("alpha", order_latency_us=2_000),
-            simulated_venue("beta", seed=2, feed_a=FeedLine("239.192.77.3"), feed_b=FeedLine("239.192.77.4")),
-        ) as house:
-            script = Script(house, rng)
+        with (
+            House(
+                simulated_venue("alpha", order_latency_us=2_000),
+                simulated_venue("beta", seed=2, feed_a=FeedLine("239.192.77.3"), feed_b=FeedLine("239.192.77.4")),
+            ) as house,
+            closing(Script(house, rng)) as script,
+        ):
             epochs, under_way = [], 0
             for life in range(12):
                 engine = house.start_engine()
@@ -278,16 +281,16 @@ class TestEngine:
             assert under_way > 0
             ends = Counter(OrderState(order.state).name for order in house.orders())
             assert min(ends[name] for name in ("LIVE", "FILLED", "CANCELED", "REPLACED", "LOST")) > 0, ends
-            told, trades = journal_fold(str(house.config.journal_path()), house.venues)
-            assert positions(trades) == exchange_positions(house) == house.positions()
-            assert sum(len(exchange.orders(USER)) for exchange in house.exchanges.values()) == len(told)
             assert script.accepted > 100 and sum(map(abs, house.positions().values())) > 0
             reply = house.client.ask(calls.cancel_all(account=ACCOUNT, agent=AGENTS[0]))
             assert reply.outcome == "accepted"
             for exchange in house.exchanges.values():
                 eventually(partial(empty, exchange), "every order is gone")
             assert_agreed(house)
-            script.close()
+            # Nothing rests that could still be executed: three accounts of the same day.
+            told, trades = journal_fold(str(house.config.journal_path()), house.venues)
+            assert positions(trades) == exchange_positions(house) == house.positions()
+            assert sum(len(exchange.orders(USER)) for exchange in house.exchanges.values()) == len(told)
 
 
 def logged_out(exchange: Exchange) -> bool:

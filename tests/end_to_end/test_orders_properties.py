@@ -336,6 +336,7 @@ class Open:
     pending: int = 0
     """Shares that a replacement under way would leave."""
     executed: int = 0
+    """Shares of the chain that have traded: a Replace names the whole chain's shares, these among them."""
 
 
 def fields_of(message: bytes, layouts: dict[bytes, np.dtype[np.void]]) -> np.void:
@@ -382,7 +383,8 @@ def assert_within_limits(journal: str, agent_of: dict[tuple[int, int], str]) -> 
             else:
                 parent = (venue, int(row["orig_user_ref_num"]))
                 replacing[key] = parent
-                orders[parent].pending = total = quantity
+                total = quantity
+                orders[parent].pending = max(quantity - orders[parent].executed, 0)
             for name in (agent, ACCOUNT):
                 limit = LIMITS[name]
                 assert total <= limit.max_order_quantity
@@ -419,6 +421,8 @@ def assert_within_limits(journal: str, agent_of: dict[tuple[int, int], str]) -> 
                 taken = int(row["decrement_shares"] if kind == b"D" else row["quantity"])
                 order.leaves -= taken
                 if kind == b"E":
+                    order.executed += taken
+                    order.pending = max(order.pending - taken, 0)
                     for name in (order.agent, ACCOUNT):
                         held[name][order.symbol] += order.sign * taken
                 if order.leaves == 0:
