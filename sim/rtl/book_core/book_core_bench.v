@@ -29,6 +29,7 @@ module book_core_bench #(
     output reg          broken,    // latches what must never happen
     output reg  [31:0]  queued,
     output reg  [31:0]  waited,
+    output reg  [31:0]  fields,    // refused for a field
     output wire [31:0]  stat_live,
     output wire [STASH_LOG2:0] stat_stash
 );
@@ -36,11 +37,13 @@ module book_core_bench #(
     wire stat_lost;
     wire stat_queued;
     wire stat_slow;
+    wire stat_field;
     always @(posedge clk) begin
         cycle <= rst ? 32'd0 : cycle + 32'd1;
         broken <= !rst && (broken || stat_broken || book.overrun || book.own_missed);
         queued <= rst ? 32'd0 : queued + {31'd0, stat_queued};
         waited <= rst ? 32'd0 : waited + {31'd0, stat_slow};
+        fields <= rst ? 32'd0 : fields + {31'd0, stat_field};
     end
     book_core #(
         .SYM_LOG2(SYM_LOG2), .TABLES(TABLES), .SLOTS(SLOTS), .BUCKET_LOG2(BUCKET_LOG2), .STASH_LOG2(STASH_LOG2),
@@ -58,7 +61,7 @@ module book_core_bench #(
         .m_axis_tdata(m_axis_tdata), .m_axis_tvalid(m_axis_tvalid), .m_axis_tready(m_axis_tready),
         .ev_valid(), .ev_row(), .ev_changed(), .ev_stale(), .ev_halted(), .ev_symidx(), .ev_bid(), .ev_ask(), .ev_rx_cycle(),
         .ev_latency(), .all_stale(all_stale), .stat_queued(stat_queued), .stat_lost(stat_lost), .stat_untracked(),
-        .stat_unknown_type(), .stat_length(), .stat_field(), .stat_unknown_ref(), .stat_contradiction(), .stat_table_full(),
+        .stat_unknown_type(), .stat_length(), .stat_field(stat_field), .stat_unknown_ref(), .stat_contradiction(), .stat_table_full(),
         .stat_crossed(), .stat_slow(stat_slow), .stat_drop(), .stat_far(), .stat_evict(), .stat_side_lost(),
         .stat_broken(stat_broken), .stat_live(stat_live), .stat_peak(), .stat_stash(stat_stash)
     );

@@ -539,3 +539,21 @@ async def slow_host(dut: Any) -> None:
     await bench.drive(on_the_wire(messages, 5))
     await bench.settle(300)
     bench.compare(messages)
+
+
+@cocotb.test()
+async def fields_refused_at_once(dut: Any) -> None:
+    """A field refused in front of the book and one refused in it may meet in one cycle: both are counted, nothing else happens."""
+    bench = await ready(dut)
+    order = Norm(ord("A"), ref=77, shares=500, price=10_000)
+    await bench.drive([Timed(order, 5, None)])
+    await bench.settle()
+    bench.compare([order])
+    in_front = Norm(ord("A"), ref=78, price=10_000)
+    inside = Norm(ord("E"), ref=77, ref2=1)
+    messages = [bench.rng.choice((in_front, inside)) for _ in range(300)]
+    cycles = itertools.accumulate((bench.rng.choice((1, 1, 1, 2, 9)) for _ in messages), initial=5)
+    await bench.drive(Timed(message, cycle, None) for message, cycle in zip(messages, cycles, strict=False))
+    await bench.settle(800)
+    bench.compare(messages)
+    assert dut.fields.value == len(messages)
