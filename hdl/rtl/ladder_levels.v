@@ -2,13 +2,12 @@
 // Latency: `at`, `at_side` to `shares` 2 cycles, the second in a register right behind the RAM. Throughput: one read and
 // one write per cycle; a read of a side's level that is written at the same edge returns anything. Contents are undefined until
 // written. Nothing can overflow.
-// A small memory is cut into columns of one bit and 2^14 words, so that block RAM needs no multiplexer before that
-// register; a large one stays whole, for UltraRAM, which has its own cascades.
+// A small memory is cut into columns as wide as one block RAM of 2^14 bits can be at that depth, so that none needs a
+// multiplexer before that register; a large one stays whole, for UltraRAM, which has its own cascades.
 `default_nettype none
 module ladder_levels #(
     parameter DEPTH_LOG2 = 15,
-    parameter QTY_W = 36,
-    parameter COLUMN_LOG2 = 14
+    parameter QTY_W = 36
 ) (
     input  wire                  clk,
     input  wire                  we,
@@ -19,9 +18,13 @@ module ladder_levels #(
     input  wire                  at_side,
     output wire [QTY_W-1:0]      shares
 );
+    localparam COLUMN_LOG2 = 14; // bits of a block RAM, its ninths not counted
     localparam BANKS_LOG2 = DEPTH_LOG2 > COLUMN_LOG2 ? DEPTH_LOG2 - COLUMN_LOG2 : 0;
     localparam BANKS = 1 << BANKS_LOG2;
     localparam BANK_LOG2 = DEPTH_LOG2 - BANKS_LOG2;
+    // The ninth bit of a byte is there from 2^11 words on down.
+    localparam COLUMN_W = BANK_LOG2 > 13 ? 1 : BANK_LOG2 == 13 ? 2 : BANK_LOG2 == 12 ? 4 : BANK_LOG2 == 11 ? 9 : 18;
+    localparam COLUMNS = (QTY_W + COLUMN_W - 1) / COLUMN_W; // of each side; the last may be narrower
 
     reg side1;
     reg side2;
@@ -30,6 +33,7 @@ module ladder_levels #(
         side2 <= side1;
     end
     genvar b;
+    genvar s;
     genvar i;
     generate
         if (BANKS <= 4) begin : columns
@@ -42,11 +46,15 @@ module ladder_levels #(
                 end else begin : one_of
                     assign here = we && waddr[DEPTH_LOG2-1:BANK_LOG2] == b;
                 end
-                for (i = 0; i < 2*QTY_W; i = i + 1) begin : bits
-                    ram_sdp #(.WIDTH(1), .DEPTH_LOG2(BANK_LOG2)) column (
-                        .clk(clk), .we(here && wside == (i >= QTY_W)), .waddr(waddr[BANK_LOG2-1:0]), .wdata(wdata[i % QTY_W]),
-                        .re(1'b1), .raddr(at[BANK_LOG2-1:0]), .rdata(read[2*QTY_W*b + i])
-                    );
+                for (s = 0; s < 2; s = s + 1) begin : sides
+                    for (i = 0; i < COLUMNS; i = i + 1) begin : parts
+                        localparam AT = i * COLUMN_W;
+                        localparam BITS = i < COLUMNS - 1 ? COLUMN_W : QTY_W - AT;
+                        ram_sdp #(.WIDTH(BITS), .DEPTH_LOG2(BANK_LOG2)) column (
+                            .clk(clk), .we(here && wside == s), .waddr(waddr[BANK_LOG2-1:0]), .wdata(wdata[AT +: BITS]),
+                            .re(1'b1), .raddr(at[BANK_LOG2-1:0]), .rdata(read[QTY_W*(2*b + s) + AT +: BITS])
+                        );
+                    end
                 end
             end
             always @(posedge clk) words <= read;
