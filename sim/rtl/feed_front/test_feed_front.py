@@ -340,7 +340,7 @@ async def try_place(bench: Bench, line: str, packet: Packet, expected: int, over
     size = len(packet.messages)
     reason = judge_place(packet.sequence, size if packet.count is None else packet.count, expected, over)
     await bench.send(line, [packet])
-    await bench.cycles.wait(40)
+    await bench.cycles.wait(40 + size)
     after = expected if reason else max(expected, packet.sequence + size)
     assert [n.seq for n in bench.messages()] == list(range(expected, after)), (expected, packet)
     told = [(n.price, n.ref, n.shares, n.line_b) for n in bench.notices() if n.type == itch.FRAME_BAD]
