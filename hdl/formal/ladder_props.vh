@@ -81,8 +81,17 @@
         end
         // The level becomes the best: next in its group, or head of the next group; twice changed at the shortest distance;
         // others fall out of the window.
+        // Each is a search of its own, far quicker than one for all.
+`ifdef F_COVER_NEXT
         cover(f_tells && f_was_next && late_price == {23'd0, f_price});
+`endif
+`ifdef F_COVER_HEAD
         cover(f_tells && f_was_head && late_price == {23'd0, f_price});
+`endif
+`ifdef F_COVER_TWICE
         cover(l3_valid && l3_near && l3_take && l3_forward && !l3_lost && l3_book == f_book && l3_place == f_place && !l3_empties);
+`endif
+`ifdef F_COVER_EVICT
         cover(f_tells && f_was_evict && late_price != {23'd0, f_price} && f_told[5] != 0);
+`endif
     end

@@ -55,10 +55,10 @@ def stage(name: str, place: Path) -> None:
 
 
 def tasks(name: str) -> list[str]:
-    """The tasks that a proof names."""
+    """The tasks that a proof names; what stands behind one is a group it belongs to."""
     lines = [line.strip() for line in (HERE / f"{name}.sby").read_text(encoding="utf-8").splitlines()]
     after = lines[lines.index("[tasks]") + 1 :]
-    return after[: after.index("")]
+    return [line.split()[0] for line in after[: after.index("")]]
 
 
 def prove(name: str, place: Path, task: str, limit_s: int, traced: bool) -> tuple[bool, str]:
@@ -95,7 +95,7 @@ def run_task(name: str, task: str, limit_s: int) -> Verdict:
     started = time.monotonic()
     place = BUILD / name / task
     stage(name, place)
-    passed, told = prove(name, place, task, limit_s, traced=task != "cover")
+    passed, told = prove(name, place, task, limit_s, traced=not task.startswith("cover"))
     return Verdict(name, task, passed, time.monotonic() - started, "" if passed else told)
 
 
@@ -123,7 +123,7 @@ def table(verdicts: list[Verdict]) -> list[str]:
         if verdict.mutant:
             continue
         planted = [v for v in verdicts if v.mutant and (v.proof, v.task) == (verdict.proof, verdict.task)]
-        told = f"passed, {MEANING.get(verdict.task, verdict.task)}" if verdict.good else f"FAILED: {verdict.told}"
+        told = f"passed, {MEANING[verdict.task.partition('_')[0]]}" if verdict.good else f"FAILED: {verdict.told}"
         found = f"{sum(v.good for v in planted)} of {len(planted)}" if planted else "-"
         rows.append((verdict.proof, verdict.task, told, f"{verdict.seconds:.0f}", found))
     widths = [max(len(row[column]) for row in rows) for column in range(5)]

@@ -655,7 +655,11 @@ module ord_table #(
     // that the solver ends.
     always @(posedge clk) begin
         if (!f_started) assume(rst);
+`ifdef F_FULL // adds alone, of more references than there are places
+        assume(look_ref < 16 && c_msg[`BM_REF] < 16 && c_msg[`BM_OP] == `BOP_ADD);
+`else
         assume(look_ref < 4 && c_msg[`BM_REF] < 4 && c_msg[`BM_REF2] < 4);
+`endif
         assume(c_msg[`BM_SHARES] < 4 && c_msg[`BM_PRICE] < 4 && c_msg[`BM_SYM] < 2 && c_msg[`BM_CODE] == 0);
         assume(c_msg[`BM_TIME] == 0 && c_msg[`BM_LOCATE] == 0 && c_msg[`BM_AUX] == 0 && c_msg[`BM_RX] == 0);
         if (c_valid) begin
@@ -682,9 +686,12 @@ module ord_table #(
         if (f_new && v_verdict_look == `BV_OK && !f_live)
             assert(f_verdict == `BV_OK || f_verdict == `BV_FULL);
         if (f_live) assert(stat_live != 0 || put_valid[0] || put_valid[1]);
-        cover(f_mine && f_live && f_op == `BOP_REPLACE);
+`ifdef F_FULL
         cover(f_new && f_verdict == `BV_FULL);
+`else
+        cover(f_mine && f_live && f_op == `BOP_REPLACE);
         cover(stat_stash != 0 && f_mine && f_live);
+`endif
     end
 `endif
 endmodule
