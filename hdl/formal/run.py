@@ -123,7 +123,8 @@ def table(verdicts: list[Verdict]) -> list[str]:
         if verdict.mutant:
             continue
         planted = [v for v in verdicts if v.mutant and (v.proof, v.task) == (verdict.proof, verdict.task)]
-        told = f"passed, {MEANING[verdict.task.partition('_')[0]]}" if verdict.good else f"FAILED: {verdict.told}"
+        meaning = MEANING.get(verdict.task.partition("_")[0], verdict.task)
+        told = f"passed, {meaning}" if verdict.good else f"FAILED: {verdict.told}"
         found = f"{sum(v.good for v in planted)} of {len(planted)}" if planted else "-"
         rows.append((verdict.proof, verdict.task, told, f"{verdict.seconds:.0f}", found))
     widths = [max(len(row[column]) for row in rows) for column in range(5)]

@@ -19,7 +19,7 @@ import netlist
 from netlist import Json
 
 DEVICE = ["--85k", "--package", "CABGA756", "--speed", "8"]
-# The electrostatic placer: a third less wire on the whole card than the default one, whose result no router ended.
+# The electrostatic placer: the whole card has shorter wires with it than with the default one.
 PLACER = ["--placer", "static"]
 CAPACITY = {"lut": 83640, "dp16kd": 208}
 HDL_LINE = re.compile(r"^(\w+\.vh?):(\d+)\.")

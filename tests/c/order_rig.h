@@ -460,7 +460,6 @@ RIG struct fp_command rig_order(struct rig *r, const char *id, char side, uint32
     return c;
 }
 
-/* Run a command; the reply stays in the rig. Returns the reason. */
 /* A command that names no order, symbol or venue. */
 RIG struct fp_command rig_plain(struct rig *r, uint8_t kind) {
     struct fp_command c = rig_order(r, "", 0, 0, 0);
@@ -470,6 +469,7 @@ RIG struct fp_command rig_plain(struct rig *r, uint8_t kind) {
     return c;
 }
 
+/* Run a command; the reply stays in the rig. Returns the reason. */
 RIG uint16_t rig_do(struct rig *r, const struct fp_command *c) {
     r->now += 1000;
     fp_oms_command(r->oms, c, r->now, &r->reply);

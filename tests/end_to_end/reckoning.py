@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from functools import partial
 from typing import NamedTuple
 
 from house import USER, House, eventually
@@ -88,7 +87,7 @@ def comparable(orders: dict[tuple[str, int], Standing]) -> dict[tuple[str, int],
 def assert_agreed(house: House) -> None:
     """Engine and exchanges say the same of every order and every share, once answers under way have come.
 
-    A living market may execute an order between two questions: each comparison is made until it holds.
+    A living market may execute an order between two questions: what two processes say is compared until it holds.
     """
 
     def agreed() -> bool:
@@ -102,15 +101,25 @@ def assert_agreed(house: House) -> None:
         raise AssertionError(f"(venue, number): (engine, exchange): {different}") from None
     eventually(lambda: house.positions() == exchange_positions(house), "the same positions", 20.0)
     for name, exchange in house.exchanges.items():
-        eventually(partial(tells_its_book, exchange), "the exchange's stream says what its book holds", 20.0)
+        assert_tells_its_book(exchange)
         assert_nothing_sent_twice(exchange.received_messages(USER))
         assert exchange.stats()["benign_resends"] == 0, name
 
 
-def tells_its_book(exchange: Exchange) -> bool:
-    """Are the orders that live by the exchange's messages those that rest in its books?"""
-    told = {row.order_reference_number for row in exchange.orders(USER) if row.state == "live"}
-    return told == set(exchange.live_references(USER))
+def assert_tells_its_book(exchange: Exchange) -> None:
+    """The orders that live by the exchange's messages rest in its books: read while its messages stood still."""
+    for _ in range(1000):
+        told = live_by_messages(exchange)
+        resting = set(exchange.live_references(USER))
+        if told == live_by_messages(exchange):
+            assert told == resting, "the exchange's stream says what its book holds"
+            return
+    raise AssertionError("the exchange's messages never stood still")
+
+
+def live_by_messages(exchange: Exchange) -> set[int]:
+    """References of the orders that live by what the exchange has told."""
+    return {row.order_reference_number for row in exchange.orders(USER) if row.state == "live"}
 
 
 def assert_nothing_sent_twice(received: list[bytes]) -> None:

@@ -120,8 +120,9 @@ struct fp_fire {
     uint16_t refusal;       /* 0, or why the hardware let no message out; enum fp_reason */
 };
 /* The hardware says that a delegated order's condition was met. Sends the given bytes, once, if risk passes and they are
- * the ones that would have been encoded here (a number that is used meanwhile becomes the next free one); else the order ends unsent. Returns the number of orders sent, or
- * FP_E_NOT_FOUND: no such order is delegated (any more), nothing happened. */
+ * the ones that would have been encoded here (a number that is used meanwhile becomes the next free one); else the order
+ * ends unsent. Returns the number of orders sent, or FP_E_NOT_FOUND: no such order is delegated (any more), nothing
+ * happened. */
 int fp_oms_fired(struct fp_oms *oms, const struct fp_fire *fire, uint64_t now_ns);
 /* The number that the venue's next order gets; and the reason why its session takes none now, or 0. */
 uint32_t fp_oms_next_urn(const struct fp_oms *oms, uint8_t venue);
