@@ -27,7 +27,7 @@ PATIENT = {
     "router": "router2", "router2/alt-weights": f"{1:032b}", "router2/bbMargin/x": "12", "router2/bbMargin/y": "12",
     "router2/histCongWeight": "1.000000", "router2/currCongWeightMult": "0.050000",
 }
-PATIENT_TOLD = "--router router2, detours of 12 tiles"
+PATIENT_TOLD = "--router router2 with detours of 12 tiles"
 CAPACITY = {"lut": 83640, "dp16kd": 208}
 HDL_LINE = re.compile(r"^(\w+\.vh?):(\d+)\.")
 
