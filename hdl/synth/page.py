@@ -21,7 +21,8 @@ def fmax_row(name: str, block: Json) -> str:
     if "error" in got:
         return f"| `{name}` | not measured: {got['error']} | | | | | | |"
     verdict = "yes" if got["median_mhz"] >= LINE_RATE_MHZ else "**no**"
-    spread = f"{got['lowest_mhz']:.1f} - {got['highest_mhz']:.1f} ({len(got['runs'])})"
+    spread = f"{got['lowest_mhz']:.1f} - {got['highest_mhz']:.1f} ({len(got['runs'])}"
+    spread += f", {len(got['failed'])} not routed)" if "failed" in got else ")"
     return (f"| `{name}` | {got['median_mhz']:.1f} | {spread} | {verdict} | {got['lut']:,} | {got['ff']:,} | "
             f"{got['dp16kd']} | {got['mult']} |")
 

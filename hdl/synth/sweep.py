@@ -1,8 +1,10 @@
 """Synthesize every block: ECP5 Fmax over seeds, UltraScale+ area; results.json and the reference page follow.
 
-    python hdl/synth/sweep.py [--block NAME]... [--seeds N] [--freq MHZ] [--quick | --area] [--check | --page | --list]
+    python hdl/synth/sweep.py [--block NAME]... [--seeds N] [--jobs N] [--freq MHZ] [--quick | --area]
+    python hdl/synth/sweep.py --check | --page | --list
 
-Works in build/synth. A block that fails is one line and an entry in the results, and does not stop the others.
+Works in build/synth. A block or a seed that fails is one line and an entry in the results, and does not stop the
+others; what is routed is kept after every seed, so that a run can be broken off and taken up again.
 --quick tries one seed and no UltraScale+, and writes nothing; --area does no routing; --check only tells whether the
 page follows from results.json (exit 1 when not) and which blocks have changed since. The first run of a tool compiles
 it for minutes.
@@ -13,9 +15,11 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import functools
 import json
 import sys
 import time
+from collections.abc import Callable
 
 import blocks
 import flow
@@ -41,12 +45,12 @@ def store(results: Json, order: list[str]) -> None:
     PAGE.write_text(page.make(results))
 
 
-def measure(block: Block, former: Json, tools: Json, seeds: list[int], freq_mhz: float, limit_s: float,
-            quick: bool, area: bool) -> Json:
+def measure(block: Block, former: Json, tools: Json, seeds: list[int], freq_mhz: float, limit_s: float, jobs: int,
+            quick: bool, area: bool, keep: Callable[[Json], None]) -> Json:
     """All figures of one block; a part that failed is {"error": one line}.
 
     What `former` has of the same sources, parameters and tools is kept: a run's outcome follows from these and the
-    seed.
+    seed. `keep` is given the block with the figures so far after every seed.
     """
     def tell(text: str) -> None:
         print(f"  {block.name}: {text}", flush=True)
@@ -75,20 +79,19 @@ def measure(block: Block, former: Json, tools: Json, seeds: list[int], freq_mhz:
     files, measured["sources"] = blocks.snapshot(block, folder)
     if not same():  # the RTL changed between the two looks
         runs, known = {}, {}
+    known_area = same_area() and "error" not in former["xcup"]
+    measured["xcup"] = former["xcup"] if known_area else {
+        "error": "not mapped yet" if block.mapped_whole else "not mapped in one piece"}
     try:
         if area:
             measured["ecp5"] = known or {"error": "not routed on these sources"}
         else:
             measured["ecp5"] = flow.ecp5(folder, files, block.module, block.ecp5, runs, seeds, freq_mhz, limit_s,
-                                          block.patient, tell)
+                                         block.patient, jobs, tell, lambda so_far: keep(measured | {"ecp5": so_far}))
     except flow.ToolError as error:
         measured["ecp5"] = {"error": str(error)}
         tell(f"ECP5 FAILED: {error}")
-    if same_area() and "error" not in former["xcup"]:
-        measured["xcup"] = former["xcup"]
-    elif not block.mapped_whole:
-        measured["xcup"] = {"error": "not mapped in one piece"}
-    elif not quick:
+    if block.mapped_whole and not known_area and not quick:
         try:
             measured["xcup"] = flow.xcup(folder, files, block.module, block.xcup, limit_s, tell)
         except flow.ToolError as error:
@@ -118,6 +121,7 @@ def main() -> int:
     parser.add_argument("--block", action="append", default=[], help="only this block (may be repeated)")
     parser.add_argument("--seeds", type=int, default=5,
                         help="place-and-route runs per block (default 5); those known of the same sources are kept")
+    parser.add_argument("--jobs", type=int, default=1, help="seeds of a block that run side by side (default 1)")
     parser.add_argument("--freq", type=float, default=180.0, help="MHz asked of the router (default 180)")
     parser.add_argument("--limit", type=float, default=1800.0, help="seconds that one tool may run (default 1800)")
     parser.add_argument("--again", action="store_true", help="also measure what is known of the same sources")
@@ -138,8 +142,10 @@ def main() -> int:
         store(load(), names)
         return 0
     unknown = [name for name in chosen.block if name not in names]
-    if unknown or chosen.seeds < 1 or chosen.freq < page.LINE_RATE_MHZ:
-        parser.error(f"no such block: {', '.join(unknown)}" if unknown else "seeds >= 1 and freq >= 156.25, please")
+    if unknown:
+        parser.error(f"no such block: {', '.join(unknown)}")
+    if chosen.seeds < 1 or chosen.jobs < 1 or chosen.freq < page.LINE_RATE_MHZ:
+        parser.error("seeds >= 1, jobs >= 1 and freq >= 156.25, please")
     work = [block for block in everything if not chosen.block or block.name in chosen.block]
     print("asking the tools for their versions (a first run compiles them: minutes)", flush=True)
     try:
@@ -148,27 +154,31 @@ def main() -> int:
         print(error)
         return 1
     failed = []
+
+    def keep(name: str, measured: Json) -> None:
+        if not chosen.quick:
+            results = load()  # again: another run may have written meanwhile
+            results["blocks"][name] = measured
+            store(results, names)
+
     for number, block in enumerate(work, 1):
         print(f"[{number}/{len(work)}] {block.name}", flush=True)
         start = time.monotonic()
         former = {} if chosen.again or chosen.quick else load()["blocks"].get(block.name, {})
         seeds = [1] if chosen.quick else list(range(1, chosen.seeds + 1))
-        measured = measure(block, former, tools, seeds, chosen.freq, chosen.limit, chosen.quick,
-                           chosen.area)
+        measured = measure(block, former, tools, seeds, chosen.freq, chosen.limit, chosen.jobs, chosen.quick,
+                           chosen.area, functools.partial(keep, block.name))
         unmapped = block.mapped_whole and "error" in measured.get("xcup", {})
-        if ("error" in measured["ecp5"] and not chosen.area) or unmapped:
+        unrouted = "error" in measured["ecp5"] or "failed" in measured["ecp5"]
+        if (unrouted and not chosen.area) or unmapped:
             failed.append(block.name)
-        elif "error" not in measured["ecp5"]:
+        if "error" not in measured["ecp5"]:
             got = measured["ecp5"]
             verdict = "ok" if got["median_mhz"] >= page.LINE_RATE_MHZ else "BELOW 156.25"
             print(f"  {block.name}: median {got['median_mhz']:.1f} MHz, {verdict}; {time.monotonic() - start:.0f} s",
                   flush=True)
             print(f"  {block.name}: {page.path_row(block.name, measured)}", flush=True)
-        if chosen.quick:
-            continue
-        results = load()  # again: another run may have written meanwhile
-        results["blocks"][block.name] = measured
-        store(results, names)
+        keep(block.name, measured)
     if failed:
         print(f"failed: {', '.join(failed)}")
     return 1 if failed else 0
