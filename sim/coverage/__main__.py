@@ -26,16 +26,16 @@ from sim.rtl.run import run_all
 LEFT_OUT = {
     "axis_skid-WIDTH1",
     "bbo_unit-SYM_LOG22",
+    "book_core-BUCKET_LOG28-SLOTS1-STASH_LOG22",
     "feed_front-HOLD_LOG29-LOCATE_BITS6-STORE_FWD1",
     "norm_pace-FIFO_LOG29",
-}
-LEFT_OUT |= {
+    "ord_table-BUCKET_LOG24-SLOTS1-STASH_LOG22",
     "px_ladder-SYM_LOG22",
     "px_ladder-SYM_LOG25",
+    "risk_gate-DUP_LOG22-SYM_LOG210",
     "strat_trigger-SLOTS_LOG22",
     "strat_trigger_coverage-SLOTS_LOG22",
 }
-LEFT_OUT |= {"risk_gate-DUP_LOG22-SYM_LOG210"}
 
 OUT = BUILD / "coverage"
 PAGE = ROOT / "docs" / "reference" / "hdl-coverage.md"

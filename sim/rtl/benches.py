@@ -7,8 +7,8 @@ are read without importing it:
     SIMULATORS = ["verilator"]         # default: every simulator asked for
     PROPERTIES = True                  # check the module's formal properties while simulating (Verilator only)
     OPTIMISED = False                  # a large design that runs shortly: compile it fast instead (but for long runs)
-Modules below the top are found by name in hdl/rtl. Benches of the same design are built once. It writes only under the build directory and the JUnit directory,
-and never decides what to run or what a failure means: run.py does.
+Modules below the top are found by name in hdl/rtl. Benches of the same design are built once. It writes only under the
+build directory and the JUnit directory, and never decides what to run or what a failure means: run.py does.
 """
 
 from __future__ import annotations

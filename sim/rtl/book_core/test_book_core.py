@@ -18,7 +18,7 @@ from sim.rtl.models.streams import Cycles, parameters
 from sim.rtl.models.traffic import PARSE, Timed, Traffic, on_the_wire
 
 TOPLEVEL = "book_core_bench"
-PARAMETERS = [{}]
+PARAMETERS = [{}, {"BUCKET_LOG2": 8, "SLOTS": 1, "STASH_LOG2": 2}]  # the second: ways and stash of the card on an ECP5
 MIDNIGHT = 1577682000000000000
 VENUE = 3
 QUEUE_WAIT = 8  # cycles that a gapless message waits at most behind one of the venue (norm_pace's bench holds it)

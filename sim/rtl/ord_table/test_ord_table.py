@@ -16,6 +16,7 @@ PARAMETERS = [
     {"BUCKET_LOG2": 2},
     {"BUCKET_LOG2": 1, "TABLES": 2, "SLOTS": 2, "STASH_LOG2": 1},
     {"BUCKET_LOG2": 3, "TABLES": 4, "SLOTS": 2, "RAM_REG": 1},
+    {"BUCKET_LOG2": 4, "SLOTS": 1, "STASH_LOG2": 2},  # the ways and the stash of the card on an ECP5
 ]
 LETTERS = {"ADD": "A", "EXEC": "E", "CANCEL": "X", "DELETE": "D", "REPLACE": "U"}
 DUPLICATE, BAD_FIELD = CODES["FP_E_DUPLICATE"], CODES["FP_E_BAD_FIELD"]
