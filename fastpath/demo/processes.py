@@ -1,11 +1,13 @@
 """Child processes of the demonstration: start, wait until ready, tell why one died, end in order.
 
-It ends only what it started, by process id, and never leaves one behind.
+It ends only what it started, by process id, and never leaves one behind: where its own process is killed, the kernel
+ends the children.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,10 +28,11 @@ class Child:
     def __init__(self, name: str, command: Sequence[str], log: Path, environment: dict[str, str]) -> None:
         self.name = name
         self.log = log
+        tie = shutil.which("setpriv")  # of util-linux: it has the kernel end the child when we are gone
         with log.open("wb") as output:
             # A group of its own: Ctrl-C reaches the demo alone, which then ends its children in order.
             self.process = subprocess.Popen(
-                list(command),
+                [tie, "--pdeathsig", "TERM", "--", *command] if tie else list(command),
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,

@@ -183,6 +183,16 @@ def test_stopped_from_outside_it_takes_its_children_along(place: Path, number: s
     assert list((place / "tmp").iterdir()) == []
 
 
+@pytest.mark.skipif(not shutil.which("setpriv"), reason="no setpriv here (Debian: util-linux)")
+def test_killed_it_leaves_no_process(place: Path) -> None:
+    with Run(place) as run:
+        run.read(until="1. The agent looks around")
+        assert set(run.pids) == set(PARTS)
+        run.process.kill()
+        assert run.end() == -signal.SIGKILL
+        run.assert_no_process_left()
+
+
 def test_a_taken_port_is_one_readable_line(place: Path) -> None:
     import socket
 
