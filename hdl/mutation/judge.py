@@ -82,7 +82,10 @@ def hierarchy() -> dict[str, set[str]]:
 
 
 def judges(module: str, benches: list[Bench], below: dict[str, set[str]], deep: bool) -> list[Bench]:
-    """The module's own benches; where it has none, or when `deep`, the smallest design around it as well."""
+    """The module's own benches, or where it has none those of the smallest design around it; `deep`: one more.
+
+    All of that design's: a part that only some sizes have must meet those.
+    """
 
     def contents(bench: Bench) -> set[str]:
         if bench.top in below:
@@ -93,8 +96,8 @@ def judges(module: str, benches: list[Bench], below: dict[str, set[str]], deep: 
 
     fitting = [bench for bench in benches if module in contents(bench)]
     ordered = sorted(fitting, key=lambda bench: (bench.module != module, len(contents(bench)), bench.name))
-    own = [bench for bench in ordered if bench.module == module]
-    return ordered[: len(own) + deep] if own else ordered[:2]
+    near = [bench for bench in ordered if bench.module == ordered[0].module]
+    return near + [bench for bench in ordered if bench not in near][:deep]
 
 
 def stamp(module: str, by: str, chosen: list[Bench]) -> str:

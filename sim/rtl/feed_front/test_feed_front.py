@@ -334,6 +334,28 @@ async def sessions(dut: Any) -> None:
     assert [(n.type, n.shares) for n in bench.notices()] == [(itch.SESSION, 1), (itch.SESSION, 2)]
 
 
+@cocotb.test()
+@cocotb.parametrize(teacher=["a", "b"], configured=[False, True])
+async def either_line_teaches_the_session(dut: Any, teacher: str, configured: bool) -> None:
+    """A session never seen before is learned from whichever line brings it first; the other line then follows it."""
+    bench = Bench(dut)
+    names = [bench.rng.randbytes(10) for _ in range(2)]
+    await bench.start(session=int.from_bytes(names[0], "big") if configured else 0)
+    message = [itch.build(bench.rng, "A") for _ in range(6)]
+    follower = "b" if teacher == "a" else "a"
+    await bench.send(teacher, [Packet(1, message[:2], session=names[0]), Packet(3, message[2:3], session=names[0])])
+    await bench.cycles.wait(20)
+    assert int(dut.session.value).to_bytes(10, "big") == names[0]
+    await bench.send(follower, [Packet(4, message[3:5], session=names[0]), Packet(6, message[5:], session=names[1])])
+    await bench.cycles.wait(20)
+    assert [(n.seq, n.line_b) for n in bench.messages()] == [
+        *((seq, int(teacher == "b")) for seq in (1, 2, 3)),
+        *((seq, int(teacher == "a")) for seq in (4, 5)),
+    ]
+    refused = [(n.price, n.ref, n.line_b) for n in bench.notices() if n.type == itch.FRAME_BAD]
+    assert refused == [(WRONG_SESSION, 6, int(teacher == "a"))]
+
+
 async def try_place(bench: Bench, line: str, packet: Packet, expected: int, over: bool = False) -> int:
     """Send a packet that is old, next or refused: what leaves and what is told, against the rules; the next sequence."""
     bench.norm.clear()

@@ -30,6 +30,7 @@ class Bench:
         self.shown = 0
         self.showing = False
         self.rejected: list[tuple[int, int]] = []
+        self.judged: list[tuple[int, int]] = []  # slot, and when the message that met the trigger came
 
     async def start(self) -> None:
         dut = self.dut
@@ -53,6 +54,8 @@ class Bench:
         dut.now.value = cycle
         if self.showing:
             self.shown = cycle
+        if dut.pass_valid.value == 1 or dut.reject_valid.value == 1:
+            self.judged.append((int(dut.out_slot.value), int(dut.out_rx_cycle.value)))
         if dut.reject_valid.value == 1:
             self.rejected.append((int(dut.out_slot.value), int(dut.out_reasons.value)))
         if dut.m_axis_tvalid.value == 1 and dut.m_axis_tready.value == 1:
@@ -98,10 +101,11 @@ class Bench:
         dut.cmd_valid.value = 0
         await RisingEdge(dut.clk)
 
-    async def show(self, symidx: int, bid: int, ask: int, stale: int = 0) -> None:
+    async def show(self, symidx: int, bid: int, ask: int, stale: int = 0, rx_cycle: int = 0) -> None:
         dut = self.dut
         dut.ev_valid.value, dut.ev_row.value, dut.ev_changed.value, dut.ev_symidx.value = 1, 1, 1, symidx
         dut.ev_bid.value, dut.ev_ask.value, dut.ev_stale.value = bid, ask, stale
+        dut.ev_rx_cycle.value = rx_cycle
         self.showing = True
         await RisingEdge(dut.clk)
         self.showing = False
@@ -173,6 +177,32 @@ async def refused_and_together(dut: Any) -> None:
         packet(messages[slot], urn + i) for i, slot in enumerate((0, 4, 9, 13))
     ]
     assert len(bench.rejected) == 1
+
+
+@cocotb.test()
+async def each_order_has_its_own_arrival(dut: Any) -> None:
+    """Orders that wait for the gate, fired by records in other cycles: each verdict tells the time of its own message."""
+    bench = Bench(dut)
+    await bench.start()
+    message, _ = enter_order(bench.rng)
+    message = message[:5] + b"B" + struct.pack(">I", 100) + message[10:18] + struct.pack(">Q", 1000) + message[26:]
+    for slot in range(3):
+        await bench.load(slot, message)
+        await bench.limit(7 + slot)
+    for distance in range(1, 7):
+        bench.judged.clear()
+        for slot in range(3):
+            await bench.arm(slot, 7 + slot, 1, 900)
+        times = [bench.rng.getrandbits(32) for _ in range(3)]
+        for slot, stale in ((0, 0), (1, 1), (2, 0)):
+            await bench.show(7 + slot, 950, 1000, stale, times[slot])
+            dut.ev_rx_cycle.value = bench.rng.getrandbits(32)
+            await bench.wait(distance - 1)
+        await bench.wait(80)
+        assert bench.judged == list(enumerate(times)), f"{distance} cycles apart"
+        for slot in range(3):  # below the condition again
+            await bench.show(7 + slot, 0, 0)
+            await bench.wait(4)
 
 
 async def number(dut: Any, urn: int) -> None:

@@ -40,13 +40,6 @@ class Bench(test_trade_core.Bench):
     def __init__(self, dut: Any) -> None:
         super().__init__(dut)
         self.gate = Gate(SYMBOLS, REMEMBERED, tokens=1)
-        self.fired_by: list[int] = []
-
-    def look(self, cycle: int) -> None:
-        """Before the coming edge: what leaves at it, and the arrival time of the gate's last order."""
-        super().look(cycle)
-        if self.dut.pass_valid.value == 1 or self.dut.reject_valid.value == 1:
-            self.fired_by.append(int(self.dut.out_rx_cycle.value))
 
     async def take_at_random(self) -> None:
         """The order's taker pauses now and then."""
@@ -92,8 +85,8 @@ class Bench(test_trade_core.Bench):
 
     async def record(self, symidx: int, quote: tuple[int, int], marks: tuple[int, int], rx_cycle: int) -> None:
         """One record of the book."""
-        self.dut.ev_halted.value, self.dut.ev_rx_cycle.value = marks[1], rx_cycle
-        await self.show(symidx, *quote, stale=marks[0])
+        self.dut.ev_halted.value = marks[1]
+        await self.show(symidx, *quote, stale=marks[0], rx_cycle=rx_cycle)
 
 
 def near_limits(rng: random.Random, order: tuple[int, int, int, int]) -> Limits:
@@ -160,7 +153,7 @@ async def wide_numbers(dut: Any) -> None:
         want = gate.judge(bench.cycles.now, symidx, bid, ask, *marks, order)
         await bench.wait(40)
         await FallingEdge(dut.clk)
-        assert bench.fired_by == [rx_cycle]
+        assert bench.judged == [(slot, rx_cycle)]
         if symidx >= SYMBOLS:  # whatever another symbol's limits say of it
             assert [reasons >> DISABLED & 1 for _, reasons in bench.rejected] == [1] and not bench.packets
             refused += 1
@@ -172,7 +165,7 @@ async def wide_numbers(dut: Any) -> None:
             assert [data for _, data in bench.packets] == [packet(message, urn)]
             gate.passed.append(((symidx, order[1], order[2], order[3] & 0xFFFFFFFF), bench.cycles.now))
             passed += 1
-        bench.fired_by.clear()
+        bench.judged.clear()
         bench.rejected.clear()
         bench.packets.clear()
     dut._log.info("%d passed, %d refused, %d expired, %d disarmed", passed, refused, expired, disarmed)
