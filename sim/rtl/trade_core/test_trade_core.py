@@ -112,6 +112,12 @@ class Bench:
         dut.ev_valid.value = 0
 
 
+def a_buy(rng: random.Random) -> bytes:
+    """An Enter Order for 100 shares at 0.1000, the rest at random."""
+    message, _ = enter_order(rng)
+    return message[:5] + b"B" + struct.pack(">I", 100) + message[10:18] + struct.pack(">Q", 1000) + message[26:]
+
+
 def packet(message: bytes, urn: int) -> bytes:
     """The SoupBinTCP packet of a template."""
     return struct.pack(">Hc", len(message) + 1, b"U") + message[:1] + struct.pack(">I", urn) + message[5:]
@@ -153,8 +159,7 @@ async def refused_and_together(dut: Any) -> None:
     """A stale book fires into a refusal, and that is the end of the trigger; several met by one record leave in slot order."""
     bench = Bench(dut)
     await bench.start()
-    message, _ = enter_order(bench.rng)
-    message = message[:5] + b"B" + struct.pack(">I", 100) + message[10:18] + struct.pack(">Q", 1000) + message[26:]
+    message = a_buy(bench.rng)
     await bench.load(2, message)
     await bench.limit(7)
     await bench.arm(2, 7, 1, 900)
@@ -184,8 +189,7 @@ async def each_order_has_its_own_arrival(dut: Any) -> None:
     """Orders that wait for the gate, fired by records in other cycles: each verdict tells the time of its own message."""
     bench = Bench(dut)
     await bench.start()
-    message, _ = enter_order(bench.rng)
-    message = message[:5] + b"B" + struct.pack(">I", 100) + message[10:18] + struct.pack(">Q", 1000) + message[26:]
+    message = a_buy(bench.rng)
     for slot in range(3):
         await bench.load(slot, message)
         await bench.limit(7 + slot)
@@ -217,8 +221,7 @@ async def order_numbers_run_out(dut: Any) -> None:
     """The last two numbers and 0 are never sent: the order is refused as one that cannot be; a new number goes on."""
     bench = Bench(dut)
     await bench.start()
-    message, _ = enter_order(bench.rng)
-    message = message[:5] + b"B" + struct.pack(">I", 100) + message[10:18] + struct.pack(">Q", 1000) + message[26:]
+    message = a_buy(bench.rng)
     for slot in range(4):
         await bench.load(slot, message)
     await bench.limit(7)
