@@ -65,7 +65,7 @@ hdl-formal: .make/sim ## the proofs (MODULE=name for one; minutes)
 hdl-mutation: .make/sim ## plant errors in the RTL and count those that the benches notice (an hour or more)
 	$(BIN)/python hdl/mutation/judge.py $(ARGS)
 
-hdl-synth: .make/sim ## place and route every block, and its page (an hour)
+hdl-synth: .make/sim ## place and route every block, and its page (many hours; ARGS="--jobs 2")
 	$(BIN)/python hdl/synth/sweep.py $(ARGS)
 
 nightly: .make/sim ## the long runs: benches with new seeds, coverage, proofs, card and software over days (hours)

@@ -1,7 +1,7 @@
 """Child processes of the demonstration: start, wait until ready, tell why one died, end in order.
 
 It ends only what it started, by process id, and never leaves one behind: where its own process is killed, the kernel
-ends the children.
+ends the children, if `setpriv` is there (Debian: util-linux).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Child:
     def __init__(self, name: str, command: Sequence[str], log: Path, environment: dict[str, str]) -> None:
         self.name = name
         self.log = log
-        tie = shutil.which("setpriv")  # of util-linux: it has the kernel end the child when we are gone
+        tie = shutil.which("setpriv")  # it has the kernel end the child when the thread that started it is gone
         with log.open("wb") as output:
             # A group of its own: Ctrl-C reaches the demo alone, which then ends its children in order.
             self.process = subprocess.Popen(

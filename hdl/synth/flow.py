@@ -214,14 +214,17 @@ def ecp5(folder: Path, files: list[str], top: str, parameters: dict[str, int], r
 
     with ThreadPoolExecutor(jobs) as pool:
         waiting = {pool.submit(route, seed): seed for seed in seeds if seed not in runs}
-        for done in as_completed(waiting):
-            try:
-                runs[waiting[done]] = done.result()
-            except ToolError as error:
-                failed[str(waiting[done])] = str(error)
-                tell(f"seed {waiting[done]}: FAILED: {error}")
-            if runs:
-                keep(figures())
+        try:
+            for done in as_completed(waiting):
+                try:
+                    runs[waiting[done]] = done.result()
+                except ToolError as error:
+                    failed[str(waiting[done])] = str(error)
+                    tell(f"seed {waiting[done]}: FAILED: {error}")
+                if runs:
+                    keep(figures())
+        finally:  # broken off: the seeds that have not begun do not begin
+            pool.shutdown(wait=False, cancel_futures=True)
     if not runs:
         raise ToolError(next(iter(failed.values())))
     return figures()

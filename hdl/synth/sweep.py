@@ -123,7 +123,8 @@ def main() -> int:
                         help="place-and-route runs per block (default 5); those known of the same sources are kept")
     parser.add_argument("--jobs", type=int, default=1, help="seeds of a block that run side by side (default 1)")
     parser.add_argument("--freq", type=float, default=180.0, help="MHz asked of the router (default 180)")
-    parser.add_argument("--limit", type=float, default=1800.0, help="seconds that one tool may run (default 1800)")
+    parser.add_argument("--limit", type=float, default=7200.0,
+                        help="seconds that one tool may run (default 7200: the whole card takes more than one hour)")
     parser.add_argument("--again", action="store_true", help="also measure what is known of the same sources")
     parser.add_argument("--quick", action="store_true", help="one seed, no UltraScale+, nothing written")
     parser.add_argument("--area", action="store_true", help="UltraScale+ only, what is routed already is kept")
@@ -168,13 +169,13 @@ def main() -> int:
         seeds = [1] if chosen.quick else list(range(1, chosen.seeds + 1))
         measured = measure(block, former, tools, seeds, chosen.freq, chosen.limit, chosen.jobs, chosen.quick,
                            chosen.area, functools.partial(keep, block.name))
-        unmapped = block.mapped_whole and "error" in measured.get("xcup", {})
+        unmapped = block.mapped_whole and not chosen.quick and "error" in measured["xcup"]
         unrouted = "error" in measured["ecp5"] or "failed" in measured["ecp5"]
         if (unrouted and not chosen.area) or unmapped:
             failed.append(block.name)
         if "error" not in measured["ecp5"]:
             got = measured["ecp5"]
-            verdict = "ok" if got["median_mhz"] >= page.LINE_RATE_MHZ else "BELOW 156.25"
+            verdict = "ok" if page.reaches(got) else "156.25 NOT REACHED"
             print(f"  {block.name}: median {got['median_mhz']:.1f} MHz, {verdict}; {time.monotonic() - start:.0f} s",
                   flush=True)
             print(f"  {block.name}: {page.path_row(block.name, measured)}", flush=True)
@@ -185,4 +186,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("broken off; the seeds that were routed are kept")
