@@ -8,7 +8,6 @@ through here.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from types import TracebackType
@@ -511,57 +510,3 @@ class Engine:
             Outcome(r.outcome), r.reason, r.engine_ns, r.effective_price_e4, r.count, r.bid_e4, r.bid_shares,
             r.ask_e4, r.ask_shares, r.quote_venue_ns, r.quote_rx_ns, order, checks,
         )  # fmt: skip
-
-
-# ---- the journal, for tools and audits ----
-
-
-class JournalType(IntEnum):
-    """Kinds of journal records."""
-
-    START = 1
-    COMMAND = 2
-    DECISION = 3
-    BYTES_OUT = 4
-    SEQUENCED_IN = 5
-    SESSION = 6
-    LIMITS = 7
-    KILL = 8
-    RESOLVED = 9
-    TRIGGER = 10
-    STOP = 11
-
-
-@dataclass(frozen=True, slots=True)
-class JournalEntry:
-    """One record of the journal; `body` as it lies on the disk."""
-
-    seq: int
-    time_ns: int
-    type: int
-    venue: int
-    body: bytes
-
-
-class JournalReader:
-    """Iterates over a journal directory from its first record, checking the chain as it goes.
-
-    Raises:
-        EngineError: the directory cannot be read, or (while iterating) the chain is broken.
-    """
-
-    def __init__(self, directory: str) -> None:
-        out = _ffi.new("struct fp_journal_reader **")
-        text = _ffi.new("char[]", ERROR_TEXT_MAX)
-        failed = _lib.fp_journal_open_reader(out, directory.encode(), text)
-        if failed:
-            raise EngineError(failed, _ffi.string(text).decode("utf-8", "replace"))
-        self._handle = _ffi.gc(out[0], _lib.fp_journal_close_reader)
-
-    def __iter__(self) -> Iterator[JournalEntry]:
-        entry = _ffi.new("struct fp_journal_entry *")
-        while (what := _lib.fp_journal_next(self._handle, entry)) == 1:
-            body = bytes(_ffi.buffer(entry.body, entry.length)) if entry.length else b""
-            yield JournalEntry(entry.seq, entry.time_ns, entry.type, entry.venue, body)
-        if what < 0:
-            raise EngineError(what, "the journal's chain is broken here")

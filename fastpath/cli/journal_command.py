@@ -14,7 +14,8 @@ import typer
 
 from fastpath.cli.config_command import ConfigOption
 from fastpath.config import ConfigError, load
-from fastpath.core import EngineError, JournalEntry, JournalReader, JournalType
+from fastpath.core import EngineError
+from fastpath.journal import JournalEntry, JournalReader, JournalType
 from fastpath.wire_layout import OUCH_IN_DTYPES, OUCH_OUT_DTYPES
 
 app = typer.Typer(help="Read the journal: what came in, what was decided, what went out.", no_args_is_help=True)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from house import USER, House, eventually
 
-from fastpath.core import JournalReader, JournalType
+from fastpath.journal import JournalReader, JournalType
 from fastpath.records import OrderState
 from sim.exchange.audit import OrderRecord, TradeRecord, fold
 from sim.exchange.control import Exchange

@@ -30,8 +30,8 @@ from reckoning import (
 
 from fastpath import calls
 from fastpath.config import LimitsConfig
-from fastpath.core import JournalReader, JournalType
 from fastpath.follower import Frame, Snapshot
+from fastpath.journal import JournalReader, JournalType
 from fastpath.records import ExecKind, OrderState, Reason
 from fastpath.subscriber import Subscriber
 from fastpath.wire_layout import OUCH_IN_DTYPES, OUCH_OUT_DTYPES

@@ -20,9 +20,10 @@ from market_feed import engine_config, wait_until
 from fastpath import calls
 from fastpath.bus_messages import Reply
 from fastpath.client import EngineClient
-from fastpath.core import Command, CommandKind, Engine, EngineError, JournalReader, JournalType, Outcome
+from fastpath.core import Command, CommandKind, Engine, EngineError, Outcome
 from fastpath.engine_config import AccountConfig, AgentConfig, EngineConfig, Limits, VenueConfig
 from fastpath.follower import Frame, Snapshot
+from fastpath.journal import JournalReader, JournalType
 from fastpath.records import ExecKind, OrderState, Reason
 from fastpath.subscriber import Subscriber
 from sim.exchange import SymbolConfig, UserConfig

@@ -15,8 +15,9 @@ from test_engine_orders import ORDER, config_for, engine_process, exchange, live
 from fastpath import calls
 from fastpath.bus_messages import Reply
 from fastpath.client import EngineClient
-from fastpath.core import Command, CommandKind, Engine, JournalReader, JournalType
+from fastpath.core import Command, CommandKind, Engine
 from fastpath.follower import Frame, Snapshot
+from fastpath.journal import JournalReader, JournalType
 from fastpath.records import EventFlag, ExecFlag, ExecKind, OrderState, Reason
 from fastpath.subscriber import Subscriber
 from sim.exchange.control import Exchange
