@@ -323,6 +323,8 @@ class Script:
         self.accepted = 0
         self.order_ids: dict[str, int] = {}
         """Engine order id of every submit that was answered with one."""
+        self.prices: dict[str, int] = {}
+        """1/10000 dollar, of every submit: a replace goes not far from there, or risk would refuse most of them."""
         self.waiting: dict[int, str] = {}
         self.context = zmq.Context()
         self.socket = self._dealer()
@@ -340,7 +342,10 @@ class Script:
         for _ in range(count):
             self.number += 1
             call = self.command()
-            self.waiting[self.number] = str(call.fields.get("client_order_id", "")) if call.op == "submit" else ""
+            name = str(call.fields.get("client_order_id", "")) if call.op == "submit" else ""
+            self.waiting[self.number] = name
+            if name:
+                self.prices[name] = call.fields["price_e4"]
             self.socket.send(request(self.number, call.op, call.fields))
 
     def command(self) -> calls.Call[Any]:
@@ -349,10 +354,11 @@ class Script:
         named = rng.choice(list(self.order_ids)) if self.order_ids else "none"
         if choice < 0.15:
             return calls.cancel(account=ACCOUNT, agent=agent, client_order_id=named)
-        if choice < 0.25:
+        if choice < 0.35:
+            near_e4 = self.prices.get(named, 1_500_000) + rng.randrange(-50, 51) * 100
             return calls.replace(
                 account=ACCOUNT, agent=agent, client_order_id=named, new_client_order_id=f"r-{self.number}",
-                quantity=rng.randrange(1, 300), price_e4=rng.randrange(1_480_000, 1_520_000, 100),
+                quantity=rng.randrange(1, 300), price_e4=near_e4,
             )  # fmt: skip
         side = rng.choice("BS")
         symbol, middle = rng.choice([("AAPL", 15_000), ("MSFT", 4_000), ("IBM", 2_000)])
