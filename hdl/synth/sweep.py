@@ -4,7 +4,8 @@
     python hdl/synth/sweep.py --check | --page | --list
 
 Works in build/synth. A block or a seed that fails is one line and an entry in the results, and does not stop the
-others; what is routed is kept after every seed, so that a run can be broken off and taken up again.
+others; what is routed is kept after every seed, and how the largest blocks were placed, so that a run can be broken
+off and taken up again.
 --quick tries one seed and no UltraScale+, and writes nothing; --area does no routing; --check only tells whether the
 page follows from results.json (exit 1 when not) and which blocks have changed since. The first run of a tool compiles
 it for minutes.
