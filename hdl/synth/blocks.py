@@ -50,7 +50,7 @@ CARD_ECP5 = {
 }  # fmt: skip
 CARD_NOTE = (
     "the whole card; ECP5: 8 symbols, window of 1,024 ticks, 2,048 orders in 4 ways, a stash of 4, 4,096 locates, "
-    "8 triggers, FIFOs of 256, routed without regard to timing, with which some seeds never end; "
+    "8 triggers, FIFOs of 256, routed without regard to timing, so that more seeds end; "
     "UltraScale+: 1,024 symbols, window of 4,096 ticks, 65,536 orders, 65,536 locates, 16 triggers, FIFOs of 512"
 )
 
