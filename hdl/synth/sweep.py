@@ -50,7 +50,8 @@ def measure(block: Block, former: Json, tools: Json, seeds: list[int], freq_mhz:
             quick: bool, area: bool, keep: Callable[[Json], None]) -> Json:
     """All figures of one block; a part that failed is {"error": one line}.
 
-    What `former` has of the same sources, parameters and tools is kept and not run again. `keep` is given the block with the figures so far after every seed.
+    What `former` has of the same sources, parameters and tools is kept and not run again. `keep` is given the block
+    with the figures so far after every seed.
     """
     def tell(text: str) -> None:
         print(f"  {block.name}: {text}", flush=True)
