@@ -24,8 +24,8 @@ class Block:
     """One measured configuration of one module.
 
     `ecp5` parameters make it fit 208 block RAMs of an ECP5-85F; `xcup` ones are the full size: 1,024 symbols and
-    65,536 orders. What is not named keeps the module's default. `router`: a name in flow.ROUTERS, for what is too full
-    of wires for nextpnr's own. `mapped_whole`: False when the page sums its parts' UltraScale+ area instead.
+    65,536 orders. What is not named keeps the module's default. `crowded`: too full of wires
+    for nextpnr as it is (flow.PATIENT). `mapped_whole`: False when the page sums its parts' UltraScale+ area instead.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Block:
     ecp5: dict[str, int] = field(default_factory=dict)
     xcup: dict[str, int] = field(default_factory=dict)
     note: str = ""
-    router: str = ""
+    crowded: bool = False
     mapped_whole: bool = True
 
 
@@ -50,7 +50,7 @@ CARD_ECP5 = {
 }  # fmt: skip
 CARD_NOTE = (
     "the whole card; ECP5: 8 symbols, window of 1,024 ticks, 2,048 orders in 4 ways, a stash of 4, 4,096 locates, "
-    "8 triggers, FIFOs of 256, routed without regard to timing, so that more seeds end; "
+    "8 triggers, FIFOs of 256; "
     "UltraScale+: 1,024 symbols, window of 4,096 ticks, 65,536 orders, 65,536 locates, 16 triggers, FIFOs of 512"
 )
 
@@ -69,19 +69,19 @@ CONFIGURED = (
     Block("feed_line", "feed_line"),
     Block("feed_front", "feed_front"),
     Block("norm_pace", "norm_pace"),
-    Block("ord_table", "ord_table", ORDERS_ECP5, ORDERS, ORDERS_NOTE, router="patient"),
+    Block("ord_table", "ord_table", ORDERS_ECP5, ORDERS, ORDERS_NOTE, crowded=True),
     Block("ord_table_reg", "ord_table", ORDERS_ECP5 | {"RAM_REG": 1}, ORDERS | {"RAM_REG": 1},
-          f"{ORDERS_NOTE}; a register behind the RAM", router="patient"),
+          f"{ORDERS_NOTE}; a register behind the RAM", crowded=True),
     Block("px_ladder", "px_ladder", {"SYM_LOG2": 3}, {"SYM_LOG2": 10}, "ECP5: 8 symbols, window of 4,096 ticks"),
     Block("bbo_unit", "bbo_unit", {}, {"SYM_LOG2": 10}, "ECP5: 256 symbols"),
     Block("ev_pack", "ev_pack"),
-    Block("book_core", "book_core", BOOK_ECP5, ORDERS | {"SYM_LOG2": 10}, BOOK_NOTE, router="patient"),
+    Block("book_core", "book_core", BOOK_ECP5, ORDERS | {"SYM_LOG2": 10}, BOOK_NOTE, crowded=True),
     Block("strat_trigger", "strat_trigger"),
     Block("risk_gate", "risk_gate", {}, {"SYM_LOG2": 10}, "ECP5: 256 symbols"),
     Block("ouch_enc", "ouch_enc"),
     Block("trade_core", "trade_core", {}, {"SYM_LOG2": 10}, "ECP5: 256 symbols"),
     Block("csr_axil", "csr_axil"),
-    Block("gw_top", "gw_top", CARD_ECP5, ORDERS | {"SYM_LOG2": 10}, CARD_NOTE, router="untimed",
+    Block("gw_top", "gw_top", CARD_ECP5, ORDERS | {"SYM_LOG2": 10}, CARD_NOTE, crowded=True,
           mapped_whole=False),
 )
 

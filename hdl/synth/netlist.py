@@ -15,6 +15,7 @@ TRELLIS_FF = {"GSR": "DISABLED", "CEMUX": "1 ", "CLKMUX": "CLK", "LSRMUX": "LSR"
               "SRMODE": "LSR_OVER_CE"}
 DIRECTIONS = {"CLK": "input", "LSR": "input", "CE": "input", "DI": "input", "Q": "output"}
 SEQUENTIAL = re.compile(r"^(FD[RSCP]E|LD[CP]E|RAMB(18|36)E2|URAM288|SRL16E|SRLC32E|uram_box)$")
+BALLAST = "ballast."
 LUT_RAM = re.compile(r"^RAM\d+(M\d*|X\d+[SD])$")
 
 
@@ -45,6 +46,36 @@ def bound(netlist: Json, top: str) -> int:
             free += not into
             added += 1
     return added
+
+
+def ballast(netlist: Json, top: str, number: int) -> None:
+    """Hang another LUT, whose output goes nowhere, on `number` of an ECP5 netlist's LUTs, one on each at most.
+
+    A placer packs cells as closely as it can, and leaves the wires between them no room. Ballast stays beside what it
+    hangs on and holds room there; `without_ballast` takes it out of the placed design again.
+    """
+    cells = netlist["modules"][top]["cells"]
+    free = 1 + max(bit for cell in cells.values() for bits in cell["connections"].values() for bit in bits
+                   if isinstance(bit, int))
+    luts = sorted(name for name, cell in cells.items() if cell["type"] == "LUT4")
+    for place in range(number):
+        name, output = f"{BALLAST}{place}", free + place
+        held = cells[luts[place * len(luts) // number]]["connections"]["Z"]
+        inputs = {"A": held, "B": ["1"], "C": ["1"], "D": ["1"]}
+        cells[name] = {
+            "hide_name": 0, "type": "LUT4", "parameters": {"INIT": f"{0xAAAA:016b}"}, "attributes": {"keep": "1"},
+            "port_directions": dict.fromkeys(inputs, "input") | {"Z": "output"},
+            "connections": inputs | {"Z": [output]},
+        }
+        netlist["modules"][top]["netnames"][name] = {"hide_name": 0, "bits": [output], "attributes": {}}
+
+
+def without_ballast(design: Json) -> None:
+    """Take what `ballast` added out of a design that nextpnr has placed."""
+    for module in design["modules"].values():
+        for kind in ("cells", "netnames"):
+            for name in [name for name in module[kind] if name.startswith(BALLAST)]:
+                del module[kind][name]
 
 
 def count(netlist: Json, top: str) -> Counter[str]:

