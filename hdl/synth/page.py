@@ -85,6 +85,19 @@ def parts_note(blocks: dict[str, Json]) -> list[str]:
     return lines
 
 
+def ballast_note(routed: dict[str, Json]) -> list[str]:
+    """Which blocks were placed with ballast, and what that is; nothing where none was."""
+    held = [name for name, block in routed.items() if any("ballast" in told for told in block["tools"].values())]
+    if not held:
+        return []
+    return [
+        "",
+        f"Placed with ballast: {', '.join(f'`{name}`' for name in held)}. On nearly every second LUT hangs another",
+        "one, which keeps room for wires beside it while the placer packs, and is taken out before they are laid. It",
+        "is in no figure.",
+    ]
+
+
 def config_row(name: str, block: Json) -> str:
     """One block's row of the table of what was measured."""
     same = parameters(block["parameters"]["ecp5"]), parameters(block["parameters"]["xcup"])
@@ -115,6 +128,7 @@ def make(results: Json) -> str:
         "Each block is routed alone, with one register on every input and output, so that paths through its ports",
         "count; those registers are not in the area. LUT counts 4-input LUTs including carry and LUT RAM; DP16KD is an",
         "18 Kbit RAM.",
+        *ballast_note(routed),
         "",
         "| block | Fmax MHz, median | lowest - highest (seeds) | 156.25 | LUT | FF | DP16KD | MULT18 |",
         "|---|---|---|---|---|---|---|---|",
