@@ -24,8 +24,8 @@ class Block:
     """One measured configuration of one module.
 
     `ecp5` parameters make it fit 208 block RAMs of an ECP5-85F; `xcup` ones are the full size: 1,024 symbols and
-    65,536 orders. What is not named keeps the module's default. `crowded`: too full of wires
-    for nextpnr as it is (flow.PATIENT). `mapped_whole`: False when the page sums its parts' UltraScale+ area instead.
+    65,536 orders. What is not named keeps the module's default. `crowded`: too full of wires for
+    nextpnr as it is (flow.PATIENT). `mapped_whole`: False when the page sums its parts' UltraScale+ area instead.
     """
 
     name: str

@@ -125,7 +125,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1, help="seeds of a block that run side by side (default 1)")
     parser.add_argument("--freq", type=float, default=180.0, help="MHz asked of the router (default 180)")
     parser.add_argument("--limit", type=float, default=7200.0,
-                        help="seconds that one tool may run (default 7200: the whole card takes more than one hour)")
+                        help="seconds that one tool may run (default 7200; the whole card takes half an hour)")
     parser.add_argument("--again", action="store_true", help="also measure what is known of the same sources")
     parser.add_argument("--quick", action="store_true", help="one seed, no UltraScale+, nothing written")
     parser.add_argument("--area", action="store_true", help="UltraScale+ only, what is routed already is kept")
