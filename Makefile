@@ -31,7 +31,7 @@ lint: .make/dev ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	@$(BIN)/mypy --follow-imports=silent tests/*.py
-	@for folder in $(sort $(dir $(wildcard tests/*/test_*.py))); do MYPYPATH=.:tests/engine:hdl/mutation:hdl/lint $(BIN)/mypy --follow-imports=silent $$folder || exit 1; done
+	@for folder in $(sort $(dir $(wildcard tests/*/test_*.py))); do MYPYPATH=.:tests/engine:hdl/mutation:hdl/lint:hdl/synth $(BIN)/mypy --follow-imports=silent $$folder || exit 1; done
 
 spec: .make/dev ## regenerate what follows from hdl/spec
 	$(BIN)/python hdl/spec/generate.py
