@@ -26,8 +26,8 @@ class Block:
     `ecp5` parameters make it fit 208 block RAMs of an ECP5-85F; `xcup` ones are the full size: 1,024 symbols and
     65,536 orders. What is not named keeps the module's default. `crowded`: too full of wires for nextpnr as it is
     (flow.PATIENT). `placer`: the electrostatic one, which leaves the whole card shorter wires than nextpnr's default
-    "heap", but for what is faster with that or finds no end without. `mapped_whole`: False when the page sums its
-    parts' UltraScale+ area instead.
+    "heap"; that only for what the other finds no end with, never for a better figure. `mapped_whole`: False when the
+    page sums its parts' UltraScale+ area instead.
     """
 
     name: str
@@ -62,8 +62,8 @@ CONFIGURED = (
     Block("axis_fifo", "axis_fifo", placer="heap"),
     Block("eth_ip_udp_match", "eth_ip_udp_match"),
     Block("udp_checksum", "udp_checksum"),
-    Block("mold_align", "mold_align", placer="heap"),
-    Block("itch_norm", "itch_norm", placer="heap"),
+    Block("mold_align", "mold_align"),
+    Block("itch_norm", "itch_norm"),
     Block("line_hold", "line_hold"),
     Block("line_gate", "line_gate"),
     Block("line_arb", "line_arb"),
@@ -83,7 +83,7 @@ CONFIGURED = (
     Block("risk_gate", "risk_gate", {}, {"SYM_LOG2": 10}, "ECP5: 256 symbols"),
     Block("ouch_enc", "ouch_enc"),
     Block("trade_core", "trade_core", {}, {"SYM_LOG2": 10}, "ECP5: 256 symbols"),
-    Block("csr_axil", "csr_axil", placer="heap"),
+    Block("csr_axil", "csr_axil"),
     Block("gw_top", "gw_top", CARD_ECP5, ORDERS | {"SYM_LOG2": 10}, CARD_NOTE, crowded=True,
           mapped_whole=False),
 )

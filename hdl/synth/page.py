@@ -98,6 +98,15 @@ def ballast_note(routed: dict[str, Json]) -> list[str]:
     ]
 
 
+def placer_note(routed: dict[str, Json]) -> list[str]:
+    """Which blocks nextpnr's default placer placed; nothing where none."""
+    names = [f"`{name}`" for name, block in routed.items()
+             if any("--placer heap" in told for told in block["tools"].values())]
+    if not names:
+        return []
+    return ["", f"Placed by nextpnr's default placer, since the electrostatic one finds no end: {', '.join(names)}."]
+
+
 def config_row(name: str, block: Json) -> str:
     """One block's row of the table of what was measured."""
     same = parameters(block["parameters"]["ecp5"]), parameters(block["parameters"]["xcup"])
@@ -128,6 +137,7 @@ def make(results: Json) -> str:
         "Each block is routed alone, with one register on every input and output, so that paths through its ports",
         "count; those registers are not in the area. LUT counts 4-input LUTs including carry and LUT RAM; DP16KD is an",
         "18 Kbit RAM.",
+        *placer_note(routed),
         *ballast_note(routed),
         "",
         "| block | Fmax MHz, median | lowest - highest (seeds) | 156.25 | LUT | FF | DP16KD | MULT18 |",

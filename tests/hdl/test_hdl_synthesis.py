@@ -53,5 +53,5 @@ def test_what_nextpnr_wrote_loses_its_ballast_and_nothing_else() -> None:
     design = mapped()
     ballast(design, "top", 4)
     assert design != mapped()
-    without_ballast(design)
+    assert without_ballast(design) == 4
     assert json.dumps(design) == json.dumps(mapped())
