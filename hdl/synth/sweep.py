@@ -164,7 +164,9 @@ def main() -> int:
     for number, block in enumerate(work, 1):
         print(f"[{number}/{len(work)}] {block.name}", flush=True)
         start = time.monotonic()
-        former = {} if chosen.again or chosen.quick else load()["blocks"].get(block.name, {})
+        former = {} if chosen.quick else load()["blocks"].get(block.name, {})
+        if chosen.again and former:  # with --area only the area is measured again, so the routes stay
+            former = former | {"xcup": {"error": "to be mapped again"}} if chosen.area else {}
         seeds = [1] if chosen.quick else list(range(1, chosen.seeds + 1))
         measured = measure(block, former, seeds, chosen.freq, chosen.limit, chosen.jobs, chosen.quick,
                            chosen.area, functools.partial(keep, block.name))
