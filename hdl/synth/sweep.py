@@ -84,6 +84,7 @@ def measure(block: Block, former: Json, seeds: list[int], freq_mhz: float, limit
     try:
         if area:
             measured["ecp5"] = known or {"error": "not routed on these sources"}
+            measured["measured"] = former["measured"] if known else measured["measured"]  # the day of the routes
         else:
             measured["ecp5"] = flow.ecp5(folder, files, block, runs, seeds, freq_mhz, limit_s, jobs, tell,
                                          lambda so_far: keep(measured | {"ecp5": so_far}))
@@ -164,9 +165,11 @@ def main() -> int:
     for number, block in enumerate(work, 1):
         print(f"[{number}/{len(work)}] {block.name}", flush=True)
         start = time.monotonic()
-        former = {} if chosen.quick else load()["blocks"].get(block.name, {})
-        if chosen.again and former:  # with --area only the area is measured again, so the routes stay
-            former = former | {"xcup": {"error": "to be mapped again"}} if chosen.area else {}
+        former = load()["blocks"].get(block.name, {})
+        if chosen.area and chosen.again and former:
+            former["xcup"] = {"error": "to be mapped again"}  # and what is routed stays
+        elif chosen.again or chosen.quick:
+            former = {}
         seeds = [1] if chosen.quick else list(range(1, chosen.seeds + 1))
         measured = measure(block, former, seeds, chosen.freq, chosen.limit, chosen.jobs, chosen.quick,
                            chosen.area, functools.partial(keep, block.name))
